@@ -1,9 +1,6 @@
 //! A compiled expression, and its value for a record.
 
-use std::{
-    cell::Cell,
-    sync::{Arc, LazyLock},
-};
+use std::sync::{Arc, LazyLock};
 
 use cel::{
     Context, Env, ExecutionError, IdedExpr, Value,
@@ -16,7 +13,9 @@ use cel::{
 };
 
 use super::{
-    InvalidExpression, patterns, payload,
+    InvalidExpression,
+    budget::Budget,
+    patterns, payload,
     references::{self, References},
 };
 use crate::record::{Metadata, SinkRecord};
@@ -26,8 +25,9 @@ const MOST_BYTES: usize = 8 * 1024;
 /// How deep brackets nest, and the stack of the parser, which recurses for each.
 const MOST_BRACKETS: u16 = 32;
 const PARSER_STACK: usize = 16 * 1024 * 1024;
-/// The most steps that the loops of an expression take for one record.
-const MOST_STEPS: usize = 10_000_000;
+
+/// Why an expression is not evaluated.
+pub(super) const TOO_MANY: &str = "there are too many values, or too long ones, for the loops of the expression";
 
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut environment = Env::stdlib();
@@ -69,10 +69,11 @@ impl Filter {
     }
 
     fn parse(text: &str) -> Result<Self, InvalidExpression> {
+        let wrong = |message: String| InvalidExpression { offset: None, message };
         let parser = ENVIRONMENT.parser().max_recursion_depth(MOST_BRACKETS);
         let (expression, source) = parser.parse_with_source_info(text).map_err(|errors| {
             let Some(error) = errors.errors.first() else {
-                return InvalidExpression { offset: None, message: "it is not CEL".to_owned() };
+                return wrong("it is not CEL".to_owned());
             };
             let (line, column) = error.pos;
             let offset = references::offset(text, line, column);
@@ -81,19 +82,16 @@ impl Filter {
         let located =
             |references::Problem { id, message }| InvalidExpression { offset: at(&source, id, text), message };
         let references = References::of(&expression).map_err(located)?;
-        let most_values = match references.loops {
-            0 => usize::MAX,
-            loops => (1..).take_while(|values: &usize| values.pow(loops) <= MOST_STEPS).last().unwrap_or(1),
-        };
+        let most_values = references.loops.most_values().ok_or_else(|| wrong(TOO_MANY.to_owned()))?;
         let filter = Self { expression, references, most_values, text: text.to_owned() };
-        filter.has_possible_value().map_err(|message| InvalidExpression { offset: None, message })?;
+        filter.has_possible_value().map_err(wrong)?;
         Ok(filter)
     }
 
     /// Checks the value of an expression that reads nothing of a record, since it is that of every record; not if loops within
     /// each other could take long.
     fn has_possible_value(&self) -> Result<(), String> {
-        if !self.references.is_constant() || self.references.loops > 1 {
+        if !self.references.is_constant() || self.references.loops.depth > 1 {
             return Ok(());
         }
         let context = Context::with_env(Arc::clone(&ENVIRONMENT));
@@ -115,12 +113,18 @@ impl Filter {
     /// Why it has no value for the record, or none that is true or false. The text shows no value of the record.
     pub(crate) fn keeps(&self, record: &SinkRecord) -> Result<bool, String> {
         let failed = |reason: &str| format!("`where` failed: {reason}");
-        let values = Cell::new(self.most_values);
+        let budget = Budget::new(self.most_values);
         let payload = match &self.references.payload {
-            Some(wanted) => Some(payload::of(record, wanted, &values).map_err(|reason| failed(&reason))?),
+            Some(wanted) => Some(payload::of(record, wanted, &budget).map_err(failed)?),
             None => None,
         };
-        let attributes = self.references.reads_attributes.then(|| attributes(record));
+        let attributes = self.references.reads_attributes.then(|| attributes(record, &budget));
+        if self.references.reads_metadata {
+            [record.producer(), record.key().unwrap_or_default()].iter().for_each(|text| budget.string(text));
+        }
+        if !budget.suffices(&self.references.loops) {
+            return Err(failed(TOO_MANY));
+        }
         let variables = Variables { record, payload, attributes };
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         context.set_variable_resolver(&variables);
@@ -160,8 +164,10 @@ fn at(source: &SourceInfo, id: u64, text: &str) -> Option<usize> {
     text.char_indices().nth(start as usize).map(|(offset, _)| offset)
 }
 
-fn attributes(record: &SinkRecord) -> CelMap<'_> {
+fn attributes<'r>(record: &'r SinkRecord, budget: &Budget) -> CelMap<'r> {
     let attributes = record.attributes().iter().map(|(name, value)| {
+        budget.count();
+        [name, value].iter().for_each(|text| budget.string(text));
         let value: Box<dyn Val + '_> = Box::new(CelString::from(value.as_str()));
         (CelMapKey::from(name.as_str()), value)
     });

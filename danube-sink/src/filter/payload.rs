@@ -1,7 +1,6 @@
 //! The parts of a payload that an expression reads, as values of CEL.
 
 use std::{
-    cell::Cell,
     collections::{BTreeMap, HashMap},
     fmt,
 };
@@ -15,6 +14,7 @@ use serde::{
     de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
+use super::{budget::Budget, expression::TOO_MANY};
 use crate::record::SinkRecord;
 
 /// The part of a value that an expression reads.
@@ -45,24 +45,24 @@ impl Wanted {
 /// The wanted part of a record's payload. Only fields that are not wanted are missing.
 ///
 /// # Errors
-/// The payload has more than so many values in the wanted part.
+/// The wanted part has too many values, or the payload cannot be read.
 pub(super) fn of<'r>(
     record: &'r SinkRecord,
     wanted: &Wanted,
-    values: &Cell<usize>,
-) -> Result<Box<dyn Val + 'r>, String> {
+    budget: &Budget,
+) -> Result<Box<dyn Val + 'r>, &'static str> {
     // Without a schema its payload is an empty text.
     if record.is_tombstone() {
         return Ok(Box::new(CelNull));
     }
-    let part = Part { wanted, values };
+    let part = Part { wanted, budget };
     if let Some(json) = record.possible_json() {
         // One pass for the values and for whether it is JSON.
-        let (mut deserializer, most) = (serde_json::Deserializer::from_str(json), values.get());
+        let mut deserializer = serde_json::Deserializer::from_str(json);
         let built = part.deserialize(&mut deserializer);
         match built.and_then(|built| deserializer.end().map(|()| built)) {
             Ok(built) => return Ok(built),
-            Err(_) => values.set(most),
+            Err(_) => budget.reset(),
         }
     }
     let text = record.borrowed_json();
@@ -70,18 +70,13 @@ pub(super) fn of<'r>(
         Some(json) => part.deserialize(&mut serde_json::Deserializer::from_str(json)).map_err(drop),
         None => part.deserialize(record.payload()).map_err(drop),
     };
-    let reason = match values.get() {
-        0 => "the payload has too many values for the loops of the expression",
-        _ => "the payload cannot be read",
-    };
-    built.map_err(|()| reason.to_owned())
+    built.map_err(|()| if budget.is_spent() { TOO_MANY } else { "the payload cannot be read" })
 }
 
 #[derive(Clone, Copy)]
 struct Part<'w> {
     wanted: &'w Wanted,
-    /// How many values may follow.
-    values: &'w Cell<usize>,
+    budget: &'w Budget,
 }
 
 type Built<'de> = Box<dyn Val + 'de>;
@@ -90,9 +85,9 @@ impl<'de> DeserializeSeed<'de> for Part<'_> {
     type Value = Built<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Built<'de>, D::Error> {
-        let left = self.values.get().checked_sub(1).filter(|left| *left > 0);
-        self.values.set(left.unwrap_or_default());
-        left.ok_or_else(|| de::Error::custom("too many values"))?;
+        if !self.budget.count() {
+            return Err(de::Error::custom(TOO_MANY));
+        }
         deserializer.deserialize_any(self)
     }
 }
@@ -124,10 +119,12 @@ impl<'de> Visitor<'de> for Part<'_> {
     }
 
     fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Built<'de>, E> {
+        self.budget.string(value);
         Ok(Box::new(CelString::from(value)))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Built<'de>, E> {
+        self.budget.string(value);
         Ok(Box::new(CelString::from(value.to_owned())))
     }
 
@@ -152,6 +149,7 @@ impl<'de> Visitor<'de> for Part<'_> {
                 Wanted::Fields(wanted) => wanted.get(&name),
             };
             if let Some(wanted) = wanted {
+                self.budget.string(&name);
                 let value = fields.next_value_seed(Part { wanted, ..self })?;
                 map.insert(CelMapKey::from(name), value);
             } else {

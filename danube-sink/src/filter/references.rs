@@ -5,7 +5,7 @@ use cel::{
     common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, operators},
 };
 
-use super::{patterns, payload::Wanted};
+use super::{budget::Loops, patterns, payload::Wanted};
 use crate::record::Metadata;
 
 pub(super) const PAYLOAD: &str = "payload";
@@ -50,8 +50,7 @@ pub(super) struct References {
     pub(super) payload: Option<Wanted>,
     pub(super) reads_attributes: bool,
     pub(super) reads_metadata: bool,
-    /// How many loops are within each other.
-    pub(super) loops: u32,
+    pub(super) loops: Loops,
 }
 
 /// Where a part of an expression is.
@@ -61,6 +60,8 @@ struct Nesting {
     loops: u32,
     /// How many parts are around it.
     level: u32,
+    /// Whether a loop repeats its values.
+    is_repeated: bool,
 }
 
 impl Nesting {
@@ -69,7 +70,7 @@ impl Nesting {
     }
 
     fn in_loop(self) -> Self {
-        Self { loops: self.loops + 1, ..self.inside() }
+        Self { loops: self.loops + 1, is_repeated: false, ..self.inside() }
     }
 }
 
@@ -111,14 +112,20 @@ impl References {
             Expr::Select(select) => self.walk(&select.operand, bound, nesting.inside()),
             Expr::Call(call) => self.call(expression.id, call, bound, nesting),
             Expr::Comprehension(comprehension) => self.comprehension(expression.id, comprehension, bound, nesting),
-            Expr::List(list) => list.elements.iter().try_for_each(|item| self.walk(item, bound, nesting.inside())),
-            Expr::Map(map) => map.entries.iter().try_for_each(|entry| match &entry.expr {
-                EntryExpr::MapEntry(entry) => {
-                    self.walk(&entry.key, bound, nesting.inside())?;
-                    self.walk(&entry.value, bound, nesting.inside())
-                }
-                EntryExpr::StructField(field) => self.walk(&field.value, bound, nesting.inside()),
-            }),
+            Expr::List(list) => {
+                self.loops.literals += if nesting.is_repeated { list.elements.len() } else { 0 };
+                list.elements.iter().try_for_each(|item| self.walk(item, bound, nesting.inside()))
+            }
+            Expr::Map(map) => {
+                self.loops.literals += if nesting.is_repeated { map.entries.len() } else { 0 };
+                map.entries.iter().try_for_each(|entry| match &entry.expr {
+                    EntryExpr::MapEntry(entry) => {
+                        self.walk(&entry.key, bound, nesting.inside())?;
+                        self.walk(&entry.value, bound, nesting.inside())
+                    }
+                    EntryExpr::StructField(field) => self.walk(&field.value, bound, nesting.inside()),
+                })
+            }
             Expr::Struct(_) => Err(problem(expression.id, "it makes an object of a type, which is not supported")),
             Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => Ok(()),
         }
@@ -155,6 +162,8 @@ impl References {
         if let (patterns::MATCHES, Some(pattern)) = (name, call.args.last().and_then(text)) {
             patterns::check(pattern).map_err(|message| problem(id, message))?;
         }
+        // Operators compare what they have, except `+`, which also collects the values of `map` and `filter`.
+        self.loops.read_strings |= nesting.loops > 0 && (!is_operator || name == operators::ADD);
         let searches = name == operators::IN && !matches!(call.args.last().map(|list| &list.expr), Some(Expr::List(_)));
         self.repeats(id, nesting.loops + u32::from(searches))?;
         let target = call.target.as_deref().filter(|_| namespace.is_none());
@@ -169,7 +178,7 @@ impl References {
         nesting: Nesting,
     ) -> Result<(), Problem> {
         self.repeats(id, nesting.loops + 1)?;
-        self.walk(&comprehension.iter_range, bound, nesting.inside())?;
+        self.walk(&comprehension.iter_range, bound, Nesting { is_repeated: true, ..nesting.inside() })?;
         self.walk(&comprehension.accu_init, bound, nesting.inside())?;
         let outside = bound.len();
         bound.extend([comprehension.iter_var.as_str(), comprehension.accu_var.as_str()]);
@@ -181,7 +190,7 @@ impl References {
     }
 
     fn repeats(&mut self, id: u64, loops: u32) -> Result<(), Problem> {
-        self.loops = self.loops.max(loops);
+        self.loops.depth = self.loops.depth.max(loops);
         if loops <= MOST_LOOPS {
             return Ok(());
         }

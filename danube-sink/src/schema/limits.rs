@@ -11,7 +11,8 @@ pub const MAX_DEPTH: usize = 100;
 /// to 100 bytes, however short its encoding: a million is about 100 MB at worst.
 pub const MAX_VALUES: usize = 1_000_000;
 
-/// Maximum size of one payload after decompression, in bytes: half of the largest message that is received at all.
+/// Maximum size of one payload after decompression, in bytes: half of the largest message that is received at all. It is also
+/// how many bytes the defaults of an Avro schema may add to a payload.
 pub const MAX_DECODED_BYTES: usize = 64 * 1024 * 1024;
 
 /// Maximum size of a schema's definition in bytes. The cached compiled form is several times as large.
@@ -30,16 +31,32 @@ pub(crate) fn check_definition(definition: &str) -> Result<(), String> {
 pub(crate) struct Limits {
     values: usize,
     depth: usize,
+    #[cfg(feature = "avro")]
+    default_bytes: usize,
 }
 
 #[cfg(any(feature = "avro", feature = "protobuf"))]
 impl Limits {
-    pub(crate) const PAYLOAD: Self = Self { values: MAX_VALUES, depth: MAX_DEPTH };
+    pub(crate) const PAYLOAD: Self = Self {
+        values: MAX_VALUES,
+        depth: MAX_DEPTH,
+        #[cfg(feature = "avro")]
+        default_bytes: MAX_DECODED_BYTES,
+    };
 
     /// Counts one value.
     pub(crate) fn count(&mut self) -> Result<(), Problem> {
         self.values =
             self.values.checked_sub(1).ok_or_else(|| Problem::new(format!("more than {MAX_VALUES} values")))?;
+        Ok(())
+    }
+
+    /// Counts the bytes of a default that a reader schema adds.
+    #[cfg(feature = "avro")]
+    pub(crate) fn add_default(&mut self, bytes: usize) -> Result<(), Problem> {
+        let left = self.default_bytes.checked_sub(bytes);
+        self.default_bytes =
+            left.ok_or_else(|| Problem::new(format!("defaults of more than {MAX_DECODED_BYTES} bytes")))?;
         Ok(())
     }
 

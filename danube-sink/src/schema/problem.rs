@@ -23,6 +23,21 @@ impl Problem {
         Self::new(without_value(error).unwrap_or_else(|| without_contents(error)))
     }
 
+    /// Converts an error of prost-reflect, which quotes names and values of the payload in messages of its own.
+    #[cfg(feature = "protobuf")]
+    pub(crate) fn of_protobuf_json(error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        if ["invalid type: ", "invalid value: ", "invalid length: "].iter().any(|start| text.starts_with(start)) {
+            return Self::of_json(error);
+        }
+        let category = text.split([':', '\'', '`', '"']).next().unwrap_or_default().trim_end();
+        let position = match error.line() {
+            0 => String::new(),
+            line => format!(" at line {line} column {}", error.column()),
+        };
+        Self::new(format!("{}{position}", category.strip_suffix(&position).unwrap_or(category)))
+    }
+
     /// Why a payload is not JSON, or is JSON without a value here.
     pub(crate) fn not_json(error: &serde_json::Error) -> Self {
         match without_value(error) {
@@ -89,6 +104,10 @@ impl de::Error for Problem {
         Self::new(format!("invalid value: {}, expected {expected}", kind(found)))
     }
 
+    fn unknown_field(_: &str, expected: &'static [&'static str]) -> Self {
+        Self::new(format!("unknown field, expected one of {}", expected.join(", ")))
+    }
+
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
         Self::new(format!("unknown variant, expected one of {}", expected.join(", ")))
     }
@@ -127,9 +146,10 @@ fn without_value(error: &serde_json::Error) -> Option<String> {
 /// The message of a serde_json error without the offending value, which may be confidential.
 fn without_contents(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let Some((what, expected)) = text.rsplit_once(", expected ") else { return text };
+    let ends = [", expected ", ", there are no "].into_iter().filter_map(|end| text.rfind(end));
+    let Some((what, expected)) = ends.max().and_then(|end| text.split_at_checked(end)) else { return text };
     let kind = what.find(['`', '"']).map_or(what, |start| what[..start].trim_end());
-    format!("{kind}, expected {expected}")
+    format!("{kind}{expected}")
 }
 
 #[cfg(test)]
@@ -164,6 +184,13 @@ mod tests {
     fn an_error_has_the_position_but_no_values() {
         let error = serde_json::from_str::<u8>(r#""s3cret""#).unwrap_err();
         assert_eq!(without_contents(&error), "invalid type: string, expected u8 at line 1 column 8");
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Empty {}
+        let error = serde_json::from_str::<Empty>(r#"{"a, expected s3cret":1}"#).unwrap_err();
+        assert_eq!(without_contents(&error), "unknown field, there are no fields at line 1 column 21");
+        let problem = <Problem as de::Error>::unknown_field("s3cret", &["id"]);
+        assert_eq!(problem.to_string(), "unknown field, expected one of id");
         let problem = Problem::new("not a date").in_field("day").in_element(2).in_field("orders").in_field("user");
         assert_eq!(problem.to_string(), "not a date at `user.orders[2].day`");
     }

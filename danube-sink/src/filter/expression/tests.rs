@@ -133,5 +133,33 @@ fn loops_take_a_bounded_number_of_steps() {
     let record = SinkRecord::builder("/default/t").payload(list.into_bytes()).build();
     assert_eq!(keeps("payload.all(x, x == 1)", &record), Ok(true));
     let error = keeps("payload.all(x, payload.all(y, x == y))", &record).unwrap_err();
-    assert!(error.ends_with("too many values for the loops of the expression"), "{error}");
+    assert!(error.ends_with("for the loops of the expression"), "{error}");
+}
+
+#[test]
+fn long_strings_and_attributes_are_steps_of_loops() {
+    let payload = |tags: usize, text: usize| {
+        let json = format!(r#"{{"tags":[{}],"text":"{}"}}"#, vec![r#""x""#; tags].join(","), "a".repeat(text));
+        SinkRecord::builder("/default/t").payload(json.into_bytes()).build()
+    };
+    let search = "payload.tags.exists(tag, payload.text.contains(tag))";
+    assert_eq!(keeps(search, &payload(2_000, 1_000)), Ok(false));
+    assert_eq!(keeps("payload.text.contains('b')", &payload(0, 1_000_000)), Ok(false));
+    let error = keeps(search, &payload(2_000, 1_000_000)).unwrap_err();
+    assert!(error.ends_with("for the loops of the expression"), "{error}");
+    let long = keeps("payload.tags.exists(tag, key.contains(tag))", &{
+        let json = format!("{{\"tags\":[{}]}}", vec![r#""x""#; 2_000].join(","));
+        SinkRecord::builder("/default/t").payload(json.into_bytes()).key("a".repeat(1_000_000)).build()
+    });
+    assert!(long.is_err());
+
+    let many =
+        (0..300).fold(SinkRecord::builder("/default/t"), |record, index| record.attribute(format!("a{index}"), "x"));
+    let record = many.payload("{}").build();
+    assert_eq!(keeps("attributes.all(a, attributes[a] == 'x')", &record), Ok(true));
+    let error = keeps("attributes.all(a, attributes.all(b, attributes.all(c, a != '')))", &record).unwrap_err();
+    assert!(error.ends_with("for the loops of the expression"), "{error}");
+    let list = format!("[{}]", vec!["1"; 300].join(","));
+    let error = check(&format!("{list}.all(a, {list}.all(b, payload.all(c, a == b)))")).unwrap_err();
+    assert!(error.message.ends_with("for the loops of the expression"), "{}", error.message);
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     schema::{
-        table::{ColumnKind, SchemaColumn, Typed, nested},
+        table::{ColumnKind, Nesting, SchemaColumn, Typed, nested},
         time::Unit,
     },
     time_unit::TimeUnit,
@@ -15,62 +15,46 @@ use crate::{
 impl Avro {
     /// The columns of the schema that values are resolved to; `None` if it is not a record.
     pub(in crate::schema) fn columns(&self) -> Option<Vec<SchemaColumn>> {
-        let mut columns = Columns { plan: &self.reader, inside: Vec::new() };
-        match columns.typed(0) {
+        match typed(&self.reader, 0, &mut Nesting::new()) {
             (ColumnKind::Struct(columns), _) => Some(columns),
             _ => None,
         }
     }
 }
 
-struct Columns<'p> {
-    plan: &'p Plan,
-    /// The records around.
-    inside: Vec<Id>,
-}
-
-impl Columns<'_> {
-    fn typed(&mut self, id: Id) -> Typed {
-        let kind = match &self.plan.nodes[id] {
-            Node::Union(branches) => {
-                let mut others = branches.iter().filter(|branch| self.plan.nodes[branch.node] != Node::Null);
-                let nullable = others.clone().count() < branches.len();
-                return match (others.next(), others.next()) {
-                    (Some(only), None) => (self.typed(only.node).0, nullable),
-                    _ => (ColumnKind::Json, nullable),
-                };
-            }
-            Node::Null => return (ColumnKind::Json, true),
-            Node::Boolean => ColumnKind::Bool,
-            Node::Int => ColumnKind::Int32,
-            Node::Long => ColumnKind::Int64,
-            Node::Float => ColumnKind::Float32,
-            Node::Double => ColumnKind::Float64,
-            Node::Bytes | Node::Fixed(_) => ColumnKind::Bytes,
-            Node::String | Node::Enum(_) | Node::BigDecimal | Node::Duration(_) => ColumnKind::String,
-            Node::Decimal { scale, precision, .. } => ColumnKind::Decimal { precision: *precision, scale: *scale },
-            Node::Uuid(_) => ColumnKind::Uuid,
-            Node::Date => ColumnKind::Date,
-            Node::Time(unit) => ColumnKind::Time(time_unit(*unit)),
-            Node::Timestamp(unit) => ColumnKind::Timestamp { unit: time_unit(*unit), zoned: true },
-            Node::LocalTimestamp(unit) => ColumnKind::Timestamp { unit: time_unit(*unit), zoned: false },
-            Node::Array(of) => nested(self.typed(*of), ColumnKind::list),
-            Node::Map(of) => nested(self.typed(*of), ColumnKind::map),
-            Node::Record(_) if self.inside.contains(&id) => ColumnKind::Json,
-            Node::Record(record) => {
-                self.inside.push(id);
-                let columns = record.fields.iter().map(|field| {
-                    let (kind, nullable) = self.typed(field.node);
-                    SchemaColumn { name: field.name.clone(), kind, nullable, doc: field.doc.clone() }
-                });
-                let columns = columns.collect();
-                self.inside.pop();
-                ColumnKind::Struct(columns)
-            }
-            Node::Promoted(..) | Node::Mismatch(_) => ColumnKind::Json,
-        };
-        (kind, false)
-    }
+fn typed(plan: &Plan, id: Id, nesting: &mut Nesting<Id>) -> Typed {
+    let kind = match &plan.nodes[id] {
+        Node::Union(branches) => {
+            let mut others = branches.iter().filter(|branch| plan.nodes[branch.node] != Node::Null);
+            let nullable = others.clone().count() < branches.len();
+            return match (others.next(), others.next()) {
+                (Some(only), None) => (typed(plan, only.node, nesting).0, nullable),
+                _ => (ColumnKind::Json, nullable),
+            };
+        }
+        Node::Null => return (ColumnKind::Json, true),
+        Node::Boolean => ColumnKind::Bool,
+        Node::Int => ColumnKind::Int32,
+        Node::Long => ColumnKind::Int64,
+        Node::Float => ColumnKind::Float32,
+        Node::Double => ColumnKind::Float64,
+        Node::Bytes | Node::Fixed(_) => ColumnKind::Bytes,
+        Node::String | Node::Enum(_) | Node::BigDecimal | Node::Duration(_) => ColumnKind::String,
+        Node::Decimal { scale, precision, .. } => ColumnKind::Decimal { precision: *precision, scale: *scale },
+        Node::Uuid(_) => ColumnKind::Uuid,
+        Node::Date => ColumnKind::Date,
+        Node::Time(unit) => ColumnKind::Time(time_unit(*unit)),
+        Node::Timestamp(unit) => ColumnKind::Timestamp { unit: time_unit(*unit), zoned: true },
+        Node::LocalTimestamp(unit) => ColumnKind::Timestamp { unit: time_unit(*unit), zoned: false },
+        Node::Array(of) => nested(typed(plan, *of, nesting), ColumnKind::list),
+        Node::Map(of) => nested(typed(plan, *of, nesting), ColumnKind::map),
+        Node::Record(record) => nesting.fields(id, record.fields.iter(), |nesting, field| {
+            let (kind, nullable) = typed(plan, field.node, nesting);
+            SchemaColumn { name: field.name.clone(), kind, nullable, doc: field.doc.clone() }
+        }),
+        Node::Promoted(..) | Node::Mismatch(_) => ColumnKind::Json,
+    };
+    (kind, false)
 }
 
 fn time_unit(unit: Unit) -> TimeUnit {

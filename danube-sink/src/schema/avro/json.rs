@@ -12,18 +12,18 @@ use super::{
 use crate::{
     schema::{
         Problem,
-        limits::MAX_VALUES,
+        limits::{MAX_DECODED_BYTES, MAX_VALUES},
         time::{self, Unit},
     },
     varint::put_varint,
 };
 
-/// Encodes a JSON value as a datum of a node.
+/// Encodes a JSON value, whose text has so many bytes, as a datum of a node.
 ///
 /// # Errors
 /// The first position at which the value does not match the schema.
-pub(super) fn to_datum(plan: &Plan, node: Id, value: &JsonValue<'_>) -> Result<Vec<u8>, Problem> {
-    let mut writer = Writer { plan, out: Vec::new(), steps: MAX_VALUES };
+pub(super) fn to_datum(plan: &Plan, node: Id, value: &JsonValue<'_>, length: usize) -> Result<Vec<u8>, Problem> {
+    let mut writer = Writer { plan, out: Vec::new(), max_length: length + MAX_DECODED_BYTES, steps: MAX_VALUES };
     writer.write(node, value)?;
     Ok(writer.out)
 }
@@ -31,6 +31,8 @@ pub(super) fn to_datum(plan: &Plan, node: Id, value: &JsonValue<'_>) -> Result<V
 struct Writer<'p> {
     plan: &'p Plan,
     out: Vec<u8>,
+    /// What may be written, since defaults and fixed sizes take more bytes than their JSON.
+    max_length: usize,
     /// Remaining number of values to try, since nested unions may try a value many times.
     steps: usize,
 }
@@ -39,6 +41,9 @@ impl Writer<'_> {
     fn write(&mut self, node: Id, value: &JsonValue<'_>) -> Result<(), Problem> {
         self.steps =
             self.steps.checked_sub(1).ok_or_else(|| Problem::new("unions with too many combinations of branches"))?;
+        if self.out.len() > self.max_length {
+            return Err(Problem::new(format!("defaults and fixed sizes add more than {MAX_DECODED_BYTES} bytes")));
+        }
         match (&self.plan.nodes[node], value) {
             (Node::Null, JsonValue::Null) => {}
             (Node::Boolean, JsonValue::Bool(value)) => self.out.push(u8::from(*value)),
@@ -162,6 +167,9 @@ impl Writer<'_> {
             }
         }
         for (index, branch) in branches.iter().enumerate() {
+            if self.rounds(branch, value) && branches.iter().any(|other| self.holds(other, value)) {
+                continue;
+            }
             self.long(index as i64);
             match self.write(branch.node, value) {
                 Ok(()) => return Ok(()),
@@ -173,6 +181,25 @@ impl Writer<'_> {
             self.out.truncate(mark);
         }
         Err(inside.unwrap_or_else(|| expected("one of the union's types")))
+    }
+
+    /// Whether the branch is of floating-point numbers, and the value is a number between two of them.
+    fn rounds(&self, branch: &Branch, value: &JsonValue<'_>) -> bool {
+        let is_float = matches!(self.plan.nodes[branch.node], Node::Float | Node::Double);
+        is_float && matches!(value, JsonValue::Number(_)) && !self.holds(branch, value)
+    }
+
+    /// Whether the branch is of numbers, and has one that is as close to the value as a double or a long can be.
+    fn holds(&self, branch: &Branch, value: &JsonValue<'_>) -> bool {
+        let JsonValue::Number(text) = value else { return false };
+        match (&self.plan.nodes[branch.node], value.as_i64()) {
+            (Node::Long, whole) => whole.is_some(),
+            (Node::Double, Some(whole)) => i128::from(whole) == whole as f64 as i128,
+            (Node::Double, None) => true,
+            (Node::Float, Some(whole)) => i128::from(whole) == whole as f32 as i128,
+            (Node::Float, None) => text.parse::<f32>().map(f64::from) == text.parse(),
+            _ => false,
+        }
     }
 
     /// Writes a decimal from a number, a string of digits, or a string of bytes as in Avro's JSON.
@@ -209,7 +236,9 @@ impl Writer<'_> {
         match fixed {
             None => self.bytes(&bytes),
             Some(fixed) => {
-                let padding = fixed.size.checked_sub(bytes.len()).ok_or_else(|| expected("a smaller decimal"))?;
+                let size = Some(fixed.size).filter(|size| *size <= logical::MAX_DECIMAL);
+                let padding = size.and_then(|size| size.checked_sub(bytes.len()));
+                let padding = padding.ok_or_else(|| expected("a decimal of the schema's size"))?;
                 let sign = if digits.sign() == num_bigint::Sign::Minus { 0xff } else { 0 };
                 self.out.extend(std::iter::repeat_n(sign, padding));
                 self.out.extend(bytes);

@@ -6,7 +6,7 @@ use serde::de::Visitor;
 use crate::schema::{Problem, requested::Requested};
 
 /// Maximum number of bytes of a decimal and of digits of its scale: the conversion to digits takes quadratic time.
-const MAX_DECIMAL: usize = 1_024;
+pub(super) const MAX_DECIMAL: usize = 1_024;
 
 fn check_decimal(unscaled: &[u8], scale: i64) -> Result<(), Problem> {
     if unscaled.len() > MAX_DECIMAL || scale.unsigned_abs() > MAX_DECIMAL as u64 {
@@ -69,13 +69,13 @@ pub(super) fn unscaled(text: &str, scale: usize) -> Option<BigInt> {
 
 /// As [`unscaled`], of a number in JSON, which may have an exponent, and zeros beyond the scale.
 pub(super) fn unscaled_number(number: &str, scale: usize) -> Option<BigInt> {
+    if number.len().max(scale) > MAX_DECIMAL {
+        return None;
+    }
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let all_digits = format!("{whole}{fraction}");
     let digits = all_digits.trim_end_matches('0');
-    if digits.len().max(scale) > MAX_DECIMAL {
-        return None;
-    }
     if digits.trim_start_matches(['-', '0']).is_empty() {
         return Some(BigInt::ZERO);
     }

@@ -10,8 +10,8 @@
 //!
 //! The encoding of a payload is detected in this order:
 //! 1. A container begins with `Obj`, 1 and a header with a schema.
-//! 2. If the schema is a record, a JSON object that matches it is JSON. A datum that looks like one would have to contain the
-//!    names of the fields.
+//! 2. If the schema is a record, a JSON object that matches it and has a field is JSON. A datum that looks like one would have
+//!    to contain the names of the fields.
 //! 3. Otherwise it is exactly one datum, to the last byte, or JSON that matches. If it is both, as the byte `5` is the JSON 5
 //!    and the datum -27, it is invalid, and `avro_encoding` must be set.
 
@@ -105,8 +105,10 @@ impl Avro {
         }
         let json = self.may_be_json(payload).then(|| self.json(payload));
         let is_record = matches!(self.written.root(), Node::Record(_));
+        // An empty object may be two bytes of a datum.
+        let has_field = || payload.contains(&b'"');
         match (json, container) {
-            (Some(Ok(content)), _) if is_record => Ok(content),
+            (Some(Ok(content)), _) if is_record && has_field() => Ok(content),
             // An invalid datum is detected when it is checked or read.
             (None, None) => Ok(self.datum(Data::Payload)),
             (json, container) => {
@@ -138,7 +140,7 @@ impl Avro {
     }
 
     fn json(&self, payload: &Bytes) -> Result<Content, Problem> {
-        let datum = json::to_datum(&self.written, 0, &JsonValue::parse(payload)?)?;
+        let datum = json::to_datum(&self.written, 0, &JsonValue::parse(payload)?, payload.len())?;
         Ok(self.datum(Data::Written(datum)))
     }
 

@@ -347,6 +347,7 @@ impl<'de> MapAccess<'de> for Fields<'_, 'de> {
                 .deserialize(Reader { plan: self.plan, node: field.node, cursor: self.cursor })
                 .map_err(|problem| problem.in_field(&field.name)),
             Some(Next::Absent(absent)) => {
+                self.cursor.limits.add_default(absent.datum.len()).map_err(|problem| problem.in_field(&absent.name))?;
                 let mut cursor = Cursor { left: &absent.datum, limits: self.cursor.limits };
                 let value = seed.deserialize(Reader { plan: self.plan, node: absent.node, cursor: &mut cursor });
                 self.cursor.limits = cursor.limits;

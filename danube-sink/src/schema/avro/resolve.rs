@@ -71,10 +71,12 @@ impl Resolver<'_> {
                 Some(node) => self.node(writer, node)?,
                 None => mismatch(written, read),
             },
-            (Node::Record(written), Node::Record(read)) if same(&written.name, &read.name, &read.aliases) => {
+            (Node::Record(written), Node::Record(read))
+                if by_name(&written.name, &read.name, &read.aliases).is_some() =>
+            {
                 self.record(written, read)?
             }
-            (Node::Enum(written), Node::Enum(read)) if same(&written.name, &read.name, &read.aliases) => {
+            (Node::Enum(written), Node::Enum(read)) if by_name(&written.name, &read.name, &read.aliases).is_some() => {
                 let known = |symbol: &Option<String>| read.symbols.contains(symbol);
                 let symbols = written.symbols.iter();
                 let symbols =
@@ -96,24 +98,22 @@ impl Resolver<'_> {
     }
 
     fn record(&mut self, written: &Record, read: &Record) -> Result<Node, String> {
+        let sources = sources(written, read);
         let mut fields = Vec::with_capacity(written.fields.len());
-        for field in &written.fields {
-            let reader = read.fields.iter().find(|reader| reader.matches(field));
+        for (index, field) in written.fields.iter().enumerate() {
+            let reader = sources.iter().position(|source| *source == Some(index)).map(|reader| &read.fields[reader]);
             fields.push(match reader {
                 Some(reader) => Field { node: self.add(field.node, reader.node)?, ..reader.clone() },
                 None => Field { node: self.graft(Side::Writer, field.node), skipped: true, ..field.clone() },
             });
         }
         let mut defaults = Vec::new();
-        for reader in &read.fields {
-            if written.fields.iter().any(|field| reader.matches(field)) {
-                continue;
-            }
+        for (reader, _) in read.fields.iter().zip(&sources).filter(|(_, source)| source.is_none()) {
             let Some(default) = &reader.default else {
                 let problem = format!("the reader schema's field `{}` is not in the writer's schema", reader.name);
                 return Ok(Node::Mismatch(problem + ", and has no default"));
             };
-            let datum = json::to_datum(self.reader, reader.node, &JsonValue::of(default))
+            let datum = json::to_datum(self.reader, reader.node, &JsonValue::of(default), default.len())
                 .map_err(|problem| format!("the reader schema's default of `{}`: {problem}", reader.name))?;
             let node = self.graft(Side::Reader, reader.node);
             defaults.push(Absent { name: reader.name.clone(), node, datum });
@@ -135,30 +135,62 @@ impl Resolver<'_> {
         id + moved
     }
 
-    fn is_readable(&self, writer: Id, reader: Id, exact: bool) -> bool {
+    /// How the reader's node reads the writer's, if it may.
+    fn fit(&self, writer: Id, reader: Id) -> Option<Fit> {
         match (&self.writer.nodes[writer], &self.reader.nodes[reader]) {
-            (Node::Record(written), Node::Record(read)) => same(&written.name, &read.name, &read.aliases),
-            (Node::Enum(written), Node::Enum(read)) => same(&written.name, &read.name, &read.aliases),
-            (Node::Array(_), Node::Array(_)) | (Node::Map(_), Node::Map(_)) => true,
-            (written, read) if exact => written == read,
-            (written, read) => promotion(written, read).is_some(),
+            (Node::Record(written), Node::Record(read)) => by_name(&written.name, &read.name, &read.aliases),
+            (Node::Enum(written), Node::Enum(read)) => by_name(&written.name, &read.name, &read.aliases),
+            (Node::Array(_), Node::Array(_)) | (Node::Map(_), Node::Map(_)) => Some(Fit::Same),
+            (written, read) if written == read => Some(Fit::Same),
+            (Node::Fixed(written), Node::Fixed(read)) if written.size == read.size => {
+                by_name(&written.name, &read.name, &[]).or(Some(Fit::Promoted))
+            }
+            (written, read) => promotion(written, read).map(|_| Fit::Promoted),
         }
     }
 
-    /// The branch of a reader's union that reads the writer's node.
+    /// The branch of a reader's union that reads the writer's node: of those that fit best, the first.
     fn reader_branch(&self, writer: Id, reader: Id) -> Option<&Branch> {
         let Node::Union(branches) = &self.reader.nodes[reader] else { return None };
-        // An exact match takes precedence over a promotion.
-        let mut by_rank = [true, false].into_iter();
-        by_rank.find_map(|exact| branches.iter().find(|branch| self.is_readable(writer, branch.node, exact)))
+        let fitting = branches.iter().filter_map(|branch| Some((self.fit(writer, branch.node)?, branch)));
+        fitting.min_by_key(|(fit, _)| *fit).map(|(_, branch)| branch)
     }
 }
 
-impl Field {
-    /// Whether the reader's field has the name of the written one, or its name as an alias.
-    fn matches(&self, written: &Self) -> bool {
-        self.name == written.name || self.aliases.contains(&written.name)
+/// How well a reader's type fits a writer's, the best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    Same,
+    Alias,
+    /// The names are equal without their namespaces.
+    LastName,
+    Promoted,
+}
+
+fn by_name(written: &str, read: &str, aliases: &[String]) -> Option<Fit> {
+    fn last(name: &str) -> &str {
+        name.rsplit('.').next().unwrap_or(name)
     }
+    match () {
+        () if written == read => Some(Fit::Same),
+        () if aliases.iter().any(|alias| alias == written || alias == last(written)) => Some(Fit::Alias),
+        () if last(written) == last(read) => Some(Fit::LastName),
+        () => None,
+    }
+}
+
+/// The index of the writer's field that each field of the reader has the values of: the one of its name, otherwise of an
+/// alias, unless another field has those.
+fn sources(written: &Record, read: &Record) -> Vec<Option<usize>> {
+    let names: HashMap<_, _> = written.fields.iter().enumerate().map(|(index, field)| (&field.name, index)).collect();
+    let mut sources: Vec<_> = read.fields.iter().map(|field| names.get(&field.name).copied()).collect();
+    for (index, field) in read.fields.iter().enumerate() {
+        if sources[index].is_none() {
+            let mut named = field.aliases.iter().filter_map(|alias| names.get(alias).copied());
+            sources[index] = named.find(|found| !sources.contains(&Some(*found)));
+        }
+    }
+    sources
 }
 
 impl Node {
@@ -227,14 +259,6 @@ fn mismatch(written: &Node, read: &Node) -> Node {
     Node::Mismatch(format!("{} cannot be read as {}", written.title(), read.title()))
 }
 
-/// Whether a reader's name matches a writer's: its last part is equal, or it has the writer's name as an alias.
-fn same(written: &str, read: &str, aliases: &[String]) -> bool {
-    fn last(name: &str) -> &str {
-        name.rsplit('.').next().unwrap_or(name)
-    }
-    last(written) == last(read) || aliases.iter().any(|alias| alias == written || alias == last(written))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -274,6 +298,48 @@ mod tests {
         ] {
             assert!(read(&written, &other).is_err(), "{written}");
         }
+    }
+
+    fn record(name: &str, fields: &[&str]) -> String {
+        let fields: Vec<_> = fields.iter().map(|field| format!(r#"{{"type":"int","default":7,{field}}}"#)).collect();
+        format!(r#"{{"type":"record","name":"{name}","fields":[{}]}}"#, fields.join(","))
+    }
+
+    /// The value of the data 1, 2, … of the writer's fields.
+    fn value(written: &str, read: &str, datum: &[i8]) -> serde_json::Value {
+        let resolved = resolve(&Plan::compile(written).unwrap(), &Plan::compile(read).unwrap()).unwrap();
+        let datum: Vec<u8> = datum.iter().map(|number| (number << 1) as u8).collect();
+        super::super::read::whole(&resolved, &datum, |reader| serde::Deserialize::deserialize(reader)).unwrap()
+    }
+
+    #[test]
+    fn a_branch_is_read_as_the_one_of_its_full_name() {
+        let (id, amount, currency) = (r#""name":"id""#, r#""name":"amount""#, r#""name":"currency""#);
+        let union = |records: [String; 2]| format!("[{}]", records.join(","));
+        let written = union([record("a.Event", &[id]), record("b.Event", &[id, amount])]);
+        let read = union([record("a.Event", &[id]), record("b.Event", &[id, amount, currency])]);
+        let expected = serde_json::json!({ "id": 1, "amount": 2, "currency": 7 });
+        assert_eq!(value(&written, &read, &[1, 1, 2]), expected);
+        let renamed = record("c.Bill", &[id, amount]).replacen('{', r#"{"aliases":["b.Event"],"#, 1);
+        let read = union([record("a.Event", &[id]), renamed]);
+        assert_eq!(value(&written, &read, &[1, 1, 2]), serde_json::json!({ "id": 1, "amount": 2 }), "an alias");
+        let read = union([record("z.Other", &[id]), record("z.Event", &[id, amount])]);
+        assert_eq!(value(&written, &read, &[1, 1, 2]), serde_json::json!({ "id": 1, "amount": 2 }), "the last name");
+    }
+
+    #[test]
+    fn each_field_of_the_writer_is_read_once() {
+        let (a, b) = (r#""name":"a""#, r#""name":"b""#);
+        let renamed = r#""name":"b","aliases":["a"]"#;
+        let read = |written: &[&str], fields: &[&str], datum: &[i8]| {
+            let text = |fields| record("R", fields);
+            value(&text(written), &text(fields), datum).to_string()
+        };
+        assert_eq!(read(&[b, a], &[renamed], &[1, 2]), r#"{"b":1}"#);
+        assert_eq!(read(&[a], &[renamed], &[1]), r#"{"b":1}"#);
+        assert_eq!(read(&[a], &[a, renamed], &[1]), r#"{"a":1,"b":7}"#);
+        let other = r#""name":"c","aliases":["a"]"#;
+        assert_eq!(read(&[a], &[renamed, other], &[1]), r#"{"b":1,"c":7}"#);
     }
 
     #[test]

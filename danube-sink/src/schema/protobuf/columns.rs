@@ -4,45 +4,43 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
 use super::Protobuf;
 use crate::{
-    schema::table::{ColumnKind, SchemaColumn, nested},
+    schema::table::{ColumnKind, Nesting, SchemaColumn, nested},
     time_unit::TimeUnit,
 };
 
 impl Protobuf {
-    pub(in crate::schema) fn columns(&self) -> Vec<SchemaColumn> {
-        fields(&self.message, &mut Vec::new())
+    pub(in crate::schema) fn columns(&self) -> Option<Vec<SchemaColumn>> {
+        match of_fields(&self.message, &mut Nesting::new()) {
+            ColumnKind::Struct(columns) => Some(columns),
+            _ => None,
+        }
     }
 }
 
-/// `inside` are the messages around.
-fn fields(message: &MessageDescriptor, inside: &mut Vec<String>) -> Vec<SchemaColumn> {
-    inside.push(message.full_name().to_owned());
-    let columns = message.fields().map(|field| SchemaColumn {
+fn of_fields(message: &MessageDescriptor, nesting: &mut Nesting<String>) -> ColumnKind {
+    nesting.fields(message.full_name().to_owned(), message.fields(), |nesting, field| SchemaColumn {
         name: field.name().to_owned(),
-        kind: kind(&field, inside),
+        kind: kind(&field, nesting),
         // A field without presence has a default.
         nullable: field.supports_presence() && !field.is_list() && !field.is_map(),
         doc: None,
-    });
-    let columns = columns.collect();
-    inside.pop();
-    columns
+    })
 }
 
-fn kind(field: &FieldDescriptor, inside: &mut Vec<String>) -> ColumnKind {
+fn kind(field: &FieldDescriptor, nesting: &mut Nesting<String>) -> ColumnKind {
     if field.is_map() {
         let entry = match field.kind() {
             Kind::Message(entry) => entry.get_field_by_name("value"),
             _ => None,
         };
-        let of = entry.map_or(ColumnKind::Json, |value| of_kind(&value.kind(), inside));
+        let of = entry.map_or(ColumnKind::Json, |value| of_kind(&value.kind(), nesting));
         return nested((of, false), ColumnKind::map);
     }
-    let kind = of_kind(&field.kind(), inside);
+    let kind = of_kind(&field.kind(), nesting);
     if field.is_list() { nested((kind, false), ColumnKind::list) } else { kind }
 }
 
-fn of_kind(kind: &Kind, inside: &mut Vec<String>) -> ColumnKind {
+fn of_kind(kind: &Kind, nesting: &mut Nesting<String>) -> ColumnKind {
     match kind {
         Kind::Double => ColumnKind::Float64,
         Kind::Float => ColumnKind::Float32,
@@ -52,19 +50,18 @@ fn of_kind(kind: &Kind, inside: &mut Vec<String>) -> ColumnKind {
         Kind::Bool => ColumnKind::Bool,
         Kind::String | Kind::Enum(_) => ColumnKind::String,
         Kind::Bytes => ColumnKind::Bytes,
-        Kind::Message(message) => of_message(message, inside),
+        Kind::Message(message) => of_message(message, nesting),
     }
 }
 
-fn of_message(message: &MessageDescriptor, inside: &mut Vec<String>) -> ColumnKind {
+fn of_message(message: &MessageDescriptor, nesting: &mut Nesting<String>) -> ColumnKind {
     match message.full_name().strip_prefix("google.protobuf.") {
         Some("Timestamp") => ColumnKind::Timestamp { unit: TimeUnit::Nanoseconds, zoned: true },
         Some("Duration" | "FieldMask") => ColumnKind::String,
         Some(name) if name.ends_with("Value") && message.fields().len() == 1 && name != "ListValue" => {
-            message.fields().next().map_or(ColumnKind::Json, |value| of_kind(&value.kind(), inside))
+            message.fields().next().map_or(ColumnKind::Json, |value| of_kind(&value.kind(), nesting))
         }
         Some("Struct" | "Value" | "ListValue" | "Any") => ColumnKind::Json,
-        _ if inside.iter().any(|outer| outer == message.full_name()) => ColumnKind::Json,
-        _ => ColumnKind::Struct(fields(message, inside)),
+        _ => of_fields(message, nesting),
     }
 }

@@ -70,7 +70,7 @@ impl Protobuf {
         json::check(payload)?;
         let mut deserializer = serde_json::Deserializer::from_slice(payload);
         let message = DynamicMessage::deserialize(self.message.clone(), &mut deserializer)
-            .map_err(|error| Problem::of_json(&error))?;
+            .map_err(|error| Problem::of_protobuf_json(&error))?;
         Ok(message.encode_to_vec())
     }
 }

@@ -65,7 +65,7 @@ impl<'de> Reader<'_, 'de> {
                     Some(known) => {
                         let sent = |limits| wire::scan(message, &parts, limits);
                         match known {
-                            WellKnown::Other(described) => well_known::other(described, &parts, visitor)?,
+                            WellKnown::Other(described) => well_known::other(described, &parts, limits, visitor)?,
                             WellKnown::Duration => {
                                 visitor.visit_string(well_known::duration(message, &sent(limits)?)?)?
                             }
@@ -210,6 +210,10 @@ impl<'de> MapAccess<'de> for Fields<'_, 'de> {
                 return Err(Problem::new("required field is missing").in_field(&field.name));
             }
             if count > 0 || field.rule != Rule::Optional {
+                if count == 0 {
+                    // A default has no bytes; what was sent is counted already.
+                    self.limits.count()?;
+                }
                 return seed.deserialize(BorrowedStrDeserializer::<Problem>::new(&field.name)).map(Some);
             }
         }

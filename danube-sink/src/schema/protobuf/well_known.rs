@@ -1,13 +1,17 @@
 //! Well-known types of `google/protobuf` with a special representation in Protobuf's JSON.
 
-use prost_reflect::{DynamicMessage, MessageDescriptor, SerializeOptions};
+use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, ReflectMessage as _, SerializeOptions, Value};
 use serde::{Deserializer, de::Visitor};
 
 use super::{
     plan::Message,
     wire::{Parts, Raw, Sent},
 };
-use crate::schema::{Problem, limits::MAX_VALUES, time};
+use crate::schema::{
+    Problem,
+    limits::{Limits, MAX_VALUES},
+    time,
+};
 
 /// Valid seconds of a timestamp: the years 1 to 9999.
 const SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
@@ -51,6 +55,7 @@ fn seconds_and_nanos(message: &Message, sent: &[Sent<'_>]) -> (i64, i32) {
 pub(super) fn other<'de, V: Visitor<'de>>(
     described: &MessageDescriptor,
     parts: &Parts<'_>,
+    limits: &mut Limits,
     visitor: V,
 ) -> Result<V::Value, Problem> {
     let mut bytes = parts.first.to_vec();
@@ -61,10 +66,51 @@ pub(super) fn other<'de, V: Visitor<'de>>(
     }
     let message = DynamicMessage::decode(described.clone(), &bytes[..])
         .map_err(|error| Problem::new(format!("not a {}: {error}", described.full_name())))?;
+    count(&message, limits)?;
     let options =
         SerializeOptions::new().stringify_64_bit_integers(false).use_proto_field_name(true).skip_default_fields(false);
     let value = message
         .serialize_with_options(serde_json::value::Serializer, &options)
-        .map_err(|error| Problem::new(format!("not a {}: {error}", described.full_name())))?;
+        .map_err(|error| Problem::of_protobuf_json(&error).because(&format!("not a {}", described.full_name())))?;
     value.deserialize_any(visitor).map_err(|error| Problem::of_json(&error))
+}
+
+/// Counts the values that a message is written as, with its defaults and with the message in an `Any`.
+fn count(message: &DynamicMessage, limits: &mut Limits) -> Result<(), Problem> {
+    limits.descend()?;
+    let described = message.descriptor();
+    if let Some(held) = held(message) {
+        count(&held, limits)?;
+    } else if !described.full_name().starts_with("google.protobuf.") {
+        let has_default = |field: &FieldDescriptor| !field.supports_presence() && !message.has_field(field);
+        described.fields().filter(has_default).try_for_each(|_| limits.count())?;
+    }
+    for (_, value) in message.fields() {
+        limits.count()?;
+        match value {
+            Value::List(items) => items.iter().try_for_each(|item| count_inside(item, limits))?,
+            Value::Map(entries) => entries.values().try_for_each(|value| count_inside(value, limits))?,
+            value => count_inside(value, limits)?,
+        }
+    }
+    limits.rise();
+    Ok(())
+}
+
+fn count_inside(value: &Value, limits: &mut Limits) -> Result<(), Problem> {
+    match value {
+        Value::Message(message) => count(message, limits),
+        _ => limits.count(),
+    }
+}
+
+/// The message in an `Any`, if its type is known.
+fn held(message: &DynamicMessage) -> Option<DynamicMessage> {
+    let described = message.descriptor();
+    if described.full_name() != "google.protobuf.Any" {
+        return None;
+    }
+    let (name, value) = (message.get_field_by_number(1)?, message.get_field_by_number(2)?);
+    let name = name.as_str()?.rsplit('/').next()?;
+    DynamicMessage::decode(described.parent_pool().get_message_by_name(name)?, &value.as_bytes()?[..]).ok()
 }

@@ -7,19 +7,18 @@
 
 mod json_schema;
 mod lookup;
+mod nesting;
 mod new_field;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::nesting::Nesting;
 pub use self::{
     lookup::ConfigSchemas,
     new_field::{AwaitedColumn, OnNewField, new_columns},
 };
 use super::{SchemaInfo, SchemaType, decoder::Format};
 use crate::time_unit::TimeUnit;
-
-/// How deep types nest, at most; what is deeper is [`ColumnKind::Json`].
-const MAX_DEPTH: usize = 16;
 
 /// The columns of a table that takes the payloads of a registered schema: one for each field of its record, message or object.
 ///
@@ -118,7 +117,7 @@ pub enum ColumnKind {
         /// Whether a value may be `null`.
         nullable: bool,
     },
-    /// Values of several types, or of a type that contains itself: any JSON.
+    /// Values of several types, of a type that contains itself, or of one that is nested too deep: any JSON.
     Json,
 }
 
@@ -148,7 +147,7 @@ impl TableSchema {
             #[cfg(feature = "avro")]
             Format::Avro(avro) => avro.columns(),
             #[cfg(feature = "protobuf")]
-            Format::Protobuf(protobuf) => Some(protobuf.columns()),
+            Format::Protobuf(protobuf) => protobuf.columns(),
             _ if info.schema_type == SchemaType::JsonSchema => json_schema::columns(&info.definition)?,
             _ => None,
         };

@@ -84,6 +84,99 @@ fn a_schema_that_contains_itself_ends_in_json() {
     assert!(columns(SchemaType::JsonSchema, tree)[0].contains("Json?"));
 }
 
+/// How many columns there are, with those inside of others.
+fn count(columns: &[SchemaColumn]) -> usize {
+    fn inside(kind: &ColumnKind) -> usize {
+        match kind {
+            ColumnKind::Struct(columns) => count(columns),
+            ColumnKind::List { of, .. } | ColumnKind::Map { of, .. } => inside(of),
+            _ => 0,
+        }
+    }
+    columns.iter().map(|column| 1 + inside(&column.kind)).sum()
+}
+
+fn counted(schema_type: SchemaType, definition: &str) -> usize {
+    count(decoder(schema_type, 1, definition).table_schema().unwrap().unwrap().columns())
+}
+
+const LEVELS: usize = 40;
+const SELF_REFERENCES: usize = 10;
+
+#[test]
+fn a_schema_whose_types_contain_each_other_has_a_bounded_number_of_columns() {
+    let node: Vec<_> = (0..SELF_REFERENCES).map(|name| format!(r##""n{name}":{{"$ref":"#/$defs/node"}}"##)).collect();
+    let node = format!(
+        r##"{{"$ref":"#/$defs/node","$defs":{{"node":{{"type":"object","properties":{{{}}}}}}}}}"##,
+        node.join(",")
+    );
+    assert!(counted(SchemaType::JsonSchema, &node) < 10_000);
+    #[cfg(feature = "avro")]
+    {
+        let record = (0..LEVELS).fold(r#""int""#.to_owned(), |inner, level| {
+            let again = if level == 0 { inner.clone() } else { format!(r#""L{}""#, level - 1) };
+            format!(
+                r#"{{"type":"record","name":"L{level}","fields":[{{"name":"a","type":{inner}}},{{"name":"b","type":{again}}}]}}"#
+            )
+        });
+        assert!(counted(SchemaType::Avro, &record) < 10_000);
+    }
+    #[cfg(feature = "protobuf")]
+    {
+        let messages = (1..LEVELS).map(|level| {
+            let inner = level - 1;
+            format!("message L{level} {{ L{inner} a = 1; L{inner} b = 2; }}")
+        });
+        let messages: String = messages.collect();
+        let message = format!(
+            "syntax = 'proto3'; message DefaultMessage {{ L{} a = 1; }} message L0 {{ int32 a = 1; }} {messages}",
+            LEVELS - 1
+        );
+        assert!(counted(SchemaType::Protobuf, &message) < 10_000);
+    }
+}
+
+#[test]
+fn a_json_schema_has_the_columns_of_all_schemas_that_apply_to_it() {
+    let properties = r#""id":{"type":"integer"},"email":{"type":"string"}"#;
+    let sorted = |definition: &str| {
+        let mut columns = columns(SchemaType::JsonSchema, definition);
+        columns.sort_unstable();
+        columns
+    };
+    for definition in [
+        format!(
+            r#"{{"type":"object","properties":{{{properties}}},"anyOf":[{{"required":["email"]}},{{"required":["id"]}}]}}"#
+        ),
+        r##"{"$defs":{"base":{"type":"object","properties":{"id":{"type":"integer"}}}},
+            "allOf":[{"$ref":"#/$defs/base"}],"properties":{"email":{"type":"string"}}}"##
+            .to_owned(),
+        r##"{"$defs":{"base":{"type":"object","properties":{"id":{"type":"integer"}}}},
+            "$ref":"#/$defs/base","properties":{"email":{"type":"string"}}}"##
+            .to_owned(),
+        r#"{"allOf":[{"properties":{"id":{"type":"integer"}}},{"properties":{"email":{"type":"string"}}}]}"#.to_owned(),
+        format!(r#"{{"type":"object","oneOf":[{{"properties":{{{properties}}}}}]}}"#),
+    ] {
+        assert_eq!(sorted(&definition), ["email: String?", "id: Int64?"], "{definition}");
+    }
+    let both = r##"{"$defs":{"base":{"type":"object","properties":{"id":{"type":["integer","null"]},"at":{"type":"string"}},"required":["id"]}},
+        "allOf":[{"$ref":"#/$defs/base"}],"properties":{"id":{"type":"integer"},"at":{"format":"date"}},"required":["at"]}"##;
+    assert_eq!(sorted(both), ["at: Date", "id: Int64"], "of one property in several schemas");
+    let entity = r##"{"$defs":{"entity":{"type":"object","properties":{"id":{"type":"integer"}}},
+            "user":{"allOf":[{"$ref":"#/$defs/entity"}],"properties":{"name":{"type":"string"}}}},
+        "allOf":[{"$ref":"#/$defs/entity"}],"properties":{"user":{"$ref":"#/$defs/user"}}}"##;
+    assert!(
+        sorted(entity)[1].contains("id Int64?") && sorted(entity)[1].contains("name String?"),
+        "{:?}",
+        sorted(entity)
+    );
+    for endless in [r##"{"$ref":"#"}"##, r##"{"allOf":[{"$ref":"#"}]}"##, r##"{"anyOf":[{"$ref":"#"}]}"##] {
+        assert!(decoder(SchemaType::JsonSchema, 1, endless).table_schema().unwrap().is_err(), "{endless}");
+    }
+    let list = r##"{"properties":{"a":{"$ref":"#/$defs/list"}},"$defs":{"list":{"type":"array","items":{"$ref":"#/$defs/list"}}}}"##;
+    assert_eq!(sorted(list), ["a: [Json]?"]);
+}
+
 #[cfg(feature = "avro")]
 #[test]
 fn an_avro_schema_has_a_column_for_each_field() {

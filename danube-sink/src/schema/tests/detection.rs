@@ -13,13 +13,14 @@ fn with(encoding: AvroEncoding, definition: &str) -> Decoder {
     Decoder::new(schema(SchemaType::Avro, definition), &options)
 }
 
-const SCHEMAS: [&str; 6] = [
+const SCHEMAS: [&str; 7] = [
     r#""long""#,
     r#""string""#,
     r#"["null","long","string"]"#,
     r#"{"type":"array","items":"int"}"#,
     r#"{"type":"map","values":"long"}"#,
     r#"{"type":"record","name":"R","fields":[{"name":"a","type":"int"},{"name":"s","type":"string"}]}"#,
+    r#"{"type":"record","name":"D","fields":[{"name":"a","type":"int","default":0},{"name":"b","type":"int","default":0}]}"#,
 ];
 
 #[test]
@@ -40,6 +41,30 @@ fn an_ambiguous_payload_is_invalid_without_avro_encoding() {
     let value = decoder(SchemaType::Avro, four).value(&b"Obj\x01"[..]).unwrap();
     assert_eq!(value, json!({"a": -40, "b": 49, "c": 53, "d": -1}));
     assert!(with(AvroEncoding::Container, four).value(&b"Obj\x01"[..]).is_err());
+    // An object without a field's name may be data.
+    let error = decoder(SchemaType::Avro, SCHEMAS[6]).value("{}").unwrap_err().to_string();
+    assert!(error.contains("avro_encoding"), "{error}");
+    assert_eq!(with(AvroEncoding::Datum, SCHEMAS[6]).value("{}").unwrap(), json!({"a": -62, "b": -63}));
+    assert_eq!(with(AvroEncoding::Json, SCHEMAS[6]).value("{}").unwrap(), json!({"a": 0, "b": 0}));
+    assert_eq!(decoder(SchemaType::Avro, SCHEMAS[6]).value("{ }").unwrap(), json!({"a": 0, "b": 0}), "no data");
+    assert_eq!(decoder(SchemaType::Avro, SCHEMAS[6]).value(r#"{"b":1}"#).unwrap(), json!({"a": 0, "b": 1}));
+}
+
+#[test]
+fn a_number_in_json_takes_the_branch_that_holds_it() {
+    for (union, number, expected) in [
+        (r#"["float","double"]"#, "0.1", json!({ "float": 0.1 })),
+        (r#"["float","double"]"#, "0.5", json!({ "float": 0.5 })),
+        (r#"["null","float"]"#, "0.1", json!({ "float": f64::from(0.1_f32) })),
+        (r#"["float","long"]"#, "16777217", json!({ "float": 16_777_217 })),
+        (r#"["double","long"]"#, "9007199254740993", json!({ "float": 9_007_199_254_740_993_i64 })),
+    ] {
+        let record = format!(r#"{{"type":"record","name":"R","fields":[{{"name":"float","type":{union}}}]}}"#);
+        let value = decoder(SchemaType::Avro, &record).value(format!(r#"{{"float":{number}}}"#)).unwrap();
+        assert_eq!(value, expected, "{union}");
+    }
+    let tagged = with(AvroEncoding::Json, r#"["float","double"]"#).value(r#"{"float":0.1}"#).unwrap();
+    assert_eq!(tagged, json!(f64::from(0.1_f32)));
 }
 
 #[test]

@@ -5,10 +5,10 @@ use proptest::prelude::*;
 
 use super::{
     super::{
-        SchemaType,
+        DecodeOptions, Decoder, SchemaType,
         limits::{MAX_DECODED_BYTES, MAX_DEFINITION_BYTES},
     },
-    decoder, fixtures,
+    decoder, fixtures, schema,
 };
 
 fn refused(schema_type: SchemaType, definition: &str, payload: Vec<u8>) -> String {
@@ -39,16 +39,7 @@ fn depth_has_a_limit() {
     valid.push(0);
     assert!(decoder(SchemaType::Avro, LIST).value(valid).is_ok());
 
-    let nested = (0..20_000).fold(Vec::new(), |inner: Vec<u8>, _| {
-        let mut length = inner.len();
-        let mut message = vec![10];
-        while length >= 0x80 {
-            message.push(length as u8 | 0x80);
-            length >>= 7;
-        }
-        message.push(length as u8);
-        [message, inner].concat()
-    });
+    let nested = (0..20_000).fold(Vec::new(), |inner: Vec<u8>, _| field(1, &inner));
     let error = refused(SchemaType::Protobuf, "message M { optional M m = 1; }", nested);
     assert!(error.contains("more than 100 nested values"), "{error}");
     let groups = refused(SchemaType::Protobuf, "message M {}", vec![0x0b; 1_000_000]);
@@ -74,6 +65,73 @@ fn counts_and_lengths_have_a_limit() {
     let decimal = r#"{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}"#;
     let error = refused(SchemaType::Avro, decimal, [zigzag(2_000_000), vec![1; 2_000_000]].concat());
     assert!(error.contains("a decimal of more than"), "{error}");
+    let zeros = format!(r#""{}""#, "0".repeat(200_000));
+    let error = refused(SchemaType::Avro, decimal, zeros.into_bytes());
+    assert!(error.contains("a decimal of more than"), "{error}");
+}
+
+#[test]
+fn defaults_have_a_limit() {
+    let fields: String = (1..=50).map(|number| format!("int32 f{number} = {number};")).collect();
+    let message = format!("syntax = 'proto3'; message Batch {{ repeated Event e = 1; message Event {{ {fields} }} }}");
+    let error = refused(SchemaType::Protobuf, &message, [10, 0].repeat(20_000));
+    assert!(error.contains("more than 1000000 values"), "{error}");
+    assert!(decoder(SchemaType::Protobuf, &message).value([10, 0].repeat(10_000)).is_ok());
+
+    let list = |fields: &str| {
+        format!(
+            r#"{{"type":"record","name":"L","fields":[{{"name":"items","type":{{"type":"array","items":
+                {{"type":"record","name":"I","fields":[{fields}]}}}}}}]}}"#
+        )
+    };
+    let long = format!(r#"{{"name":"s","type":"string","default":"{}"}}"#, "x".repeat(900_000));
+    let items = |count: usize| format!(r#"{{"items":[{}]}}"#, vec!["{}"; count].join(","));
+    let error = refused(SchemaType::Avro, &list(&long), items(400).into_bytes());
+    assert!(error.contains("more than 67108864 bytes"), "{error}");
+    assert!(decoder(SchemaType::Avro, &list(&long)).value(items(50)).is_ok());
+
+    let options = DecodeOptions { avro_reader_schema: Some(list(&long)), ..DecodeOptions::default() };
+    let resolved = Decoder::new(schema(SchemaType::Avro, &list("")), &options);
+    let error = resolved.value([zigzag(400), vec![0]].concat()).unwrap_err().to_string();
+    assert!(error.contains("more than 67108864 bytes"), "{error}");
+    assert!(resolved.value([zigzag(50), vec![0]].concat()).is_ok());
+
+    let padded = r#"{"type":"fixed","name":"F","size":1000000000000,"logicalType":"decimal","precision":9,"scale":2}"#;
+    refused(SchemaType::Avro, padded, b"1.5".to_vec());
+}
+
+/// A message of Protobuf with the number, in bytes.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut length = bytes.len();
+    let mut message = vec![number << 3 | 2];
+    while length >= 0x80 {
+        message.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    message.push(length as u8);
+    [&message, bytes].concat()
+}
+
+#[test]
+fn well_known_types_have_the_limits_of_others() {
+    let fields: String = (1..=50).map(|number| format!("int32 f{number} = {number};")).collect();
+    let definition = format!(
+        r#"syntax = "proto3"; import "google/protobuf/any.proto"; import "google/protobuf/struct.proto";
+        message DefaultMessage {{ google.protobuf.Any any = 1; repeated google.protobuf.ListValue lists = 2; }}
+        message Batch {{ repeated Event e = 1; }} message Event {{ {fields} }}"#
+    );
+    let any = |name: &str, value: &[u8]| [field(1, format!("x/{name}").as_bytes()), field(2, value)].concat();
+    let nested = (0..20_000).fold(Vec::new(), |inner, _| any("google.protobuf.Any", &inner));
+    let error = refused(SchemaType::Protobuf, &definition, field(1, &nested));
+    assert!(error.contains("more than 100 nested values"), "{error}");
+    let batch = |events: usize| field(1, &any("Batch", &[10, 0].repeat(events)));
+    let error = refused(SchemaType::Protobuf, &definition, batch(20_000));
+    assert!(error.contains("more than 1000000 values"), "{error}");
+    assert!(decoder(SchemaType::Protobuf, &definition).value(batch(10_000)).is_ok());
+    let list = field(2, &[10, 2, 8, 0].repeat(200_000));
+    assert!(decoder(SchemaType::Protobuf, &definition).value(list.clone()).is_ok());
+    let error = refused(SchemaType::Protobuf, &definition, list.repeat(6));
+    assert!(error.contains("more than 1000000 values"), "{error}");
 }
 
 #[test]

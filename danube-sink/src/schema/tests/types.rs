@@ -174,6 +174,23 @@ fn a_problem_has_the_position_but_no_values() {
         decoder(SchemaType::Protobuf, "message A { repeated B list = 1; message B { optional string s = 1; } }");
     let error = protobuf.value(&[10, 3, 10, 1, 0xff][..]).unwrap_err().to_string();
     assert_eq!(error, "a string that is not UTF-8 at `list[0].s`");
+    let known = r#"syntax = "proto3"; import "google/protobuf/any.proto"; enum Status { OK = 0; }
+        message A { Status status = 1; bytes raw = 2; int32 n = 3; google.protobuf.Any any = 4; }"#;
+    let protobuf = decoder(SchemaType::Protobuf, known);
+    for (payload, expected) in [
+        (r#"{"status":"s3cret"}"#, "unrecognized enum value at line 1 column 18"),
+        (r#"{"status":", expected s3cret"}"#, "unrecognized enum value at line 1 column"),
+        (r#"{"s3cret":1}"#, "unrecognized field name at line 1 column"),
+        (r#"{"raw":"s3cret!"}"#, "invalid base64 at line 1 column"),
+        (r#"{"n":"s3cret"}"#, "invalid digit found in string at line 1 column"),
+        (r#"{"any":{"@type":"x/s3cret"}}"#, "at line 1 column"),
+    ] {
+        let error = protobuf.value(payload).unwrap_err().to_string();
+        assert!(error.contains(expected) && !error.contains("s3cret"), "{payload}: {error}");
+    }
+    let any = [&[34, 10, 10, 8][..], b"x/s3cret"].concat();
+    let error = protobuf.value(any).unwrap_err().to_string();
+    assert!(!error.contains("s3cret"), "{error}");
 }
 
 #[test]
