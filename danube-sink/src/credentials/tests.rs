@@ -21,7 +21,7 @@ use crate::{
 #[sink_connector(main = false)]
 #[derive(Debug)]
 struct HttpSink {
-    base_url: Url,
+    base_url: String,
     #[topic_mappings]
     topics: TopicMappings,
 }

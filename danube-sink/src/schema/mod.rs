@@ -54,7 +54,7 @@ mod table;
 mod text;
 pub(crate) mod time;
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "avro", feature = "protobuf")))]
 mod tests;
 
 pub use danube_sink_config::{AvroEncoding, DecodeOptions, NumberEncoding};

@@ -65,6 +65,7 @@ impl Problem {
     }
 
     /// Prepends a map's value to the path, without the key, which is a value of the payload.
+    #[cfg(any(feature = "avro", feature = "protobuf"))]
     #[must_use]
     pub(crate) fn in_map(self) -> Self {
         self.in_field("{}")

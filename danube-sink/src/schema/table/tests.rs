@@ -100,6 +100,7 @@ fn counted(schema_type: SchemaType, definition: &str) -> usize {
     count(decoder(schema_type, 1, definition).table_schema().unwrap().unwrap().columns())
 }
 
+#[cfg(any(feature = "avro", feature = "protobuf"))]
 const LEVELS: usize = 40;
 const SELF_REFERENCES: usize = 10;
 
