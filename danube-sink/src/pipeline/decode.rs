@@ -172,9 +172,10 @@ impl Decoding {
         let known = match self.decoder(key).await {
             Ok(known) => known,
             // The registry answers so during its own failures too: once is not enough.
-            Err(failure) if self.is_missing_for_good(&failure) => {
+            Err(failure) if self.is_missing_for_good(key, &failure) => {
                 self.end_outage();
                 let (id, version) = key.unwrap_or_default();
+                self.schemas.set_absent((id, version), &failure);
                 let reason = format!("schema {id} version {version:?} is not in the registry: {failure}");
                 return self.invalid(run, None, reason, batch);
             }
@@ -308,9 +309,10 @@ impl Decoding {
         Ok(known)
     }
 
-    fn is_missing_for_good(&self, failure: &BrokerFailure) -> bool {
+    fn is_missing_for_good(&self, key: SchemaKey, failure: &BrokerFailure) -> bool {
         let missed = self.outage.as_ref().map_or(0, |outage| outage.missed);
-        failure.kind == FailureKind::Missing && missed >= self.max_retries
+        let is_absent = || key.is_some_and(|key| self.schemas.is_absent(key));
+        failure.kind == FailureKind::Missing && (missed >= self.max_retries || is_absent())
     }
 
     fn wait(&mut self, run: &PendingRun, batch: &mut Batch, failure: &BrokerFailure) {
