@@ -7,7 +7,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures_util::{StreamExt, future::join_all, stream};
 use tokio::{
     sync::Notify,
@@ -97,14 +96,8 @@ impl MemoryBroker {
         };
         let mut state = self.0.state();
         state.clock += 1;
-        let publish_time = 1_700_000_000_000 + state.clock;
-        state.log(topic).publish(Stored {
-            number,
-            payload: Bytes::from(payload),
-            key: key.map(str::to_owned),
-            schema,
-            publish_time,
-        });
+        let (publish_time, key) = (1_700_000_000_000 + state.clock, key.map(str::to_owned));
+        state.log(topic).publish(Stored { number, payload: payload.into(), key, schema, publish_time });
         self.0.changed.notify_waiters();
         number
     }
