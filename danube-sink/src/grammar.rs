@@ -144,7 +144,8 @@
 /// the file names the variable: `token_env = "ORDERS_TOKEN"`.
 ///
 /// `#[setting(env = "STORE_URL")]` is a key of the file that a variable overrides. Its value is a string, or TOML where the type
-/// takes no string: `STORE_HOSTS='["a", "b"]'`. Topic mappings and arrays of tables have no such keys, because a variable has one
+/// takes no string: `STORE_HOSTS='["a", "b"]'`. An optional table that the file does not have is there if such a variable of it
+/// is set; that of a secret is not enough. Topic mappings and arrays of tables have no such keys, because a variable has one
 /// value.
 ///
 /// # Types

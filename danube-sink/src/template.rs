@@ -1,9 +1,12 @@
 //! String templates with placeholders for fields of a record.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt::{self, Write},
+    str::FromStr,
+};
 
 use chrono::{
-    DateTime,
+    DateTime, Utc,
     format::{Item, StrftimeItems},
 };
 
@@ -148,7 +151,9 @@ impl Part {
     fn of_placeholder(placeholder: &str) -> Option<Self> {
         match placeholder.strip_prefix("publish_time:") {
             Some(format) => {
-                StrftimeItems::new(format).parse_to_owned().ok().filter(|items| !items.is_empty()).map(Self::Date)
+                let items = StrftimeItems::new(format).parse_to_owned().ok().filter(|items| !items.is_empty())?;
+                // Some formats, such as `%#z`, only parse times.
+                formatted(DateTime::UNIX_EPOCH, &items).map(|_| Self::Date(items))
             }
             None => placeholder.parse().ok().map(Self::Placeholder),
         }
@@ -157,8 +162,13 @@ impl Part {
 
 /// The publish time in a format; `None` for one beyond the calendar.
 fn date(record: &SinkRecord, format: &[Item<'_>]) -> Option<String> {
-    let time = DateTime::from_timestamp_micros(record.publish_time().try_into().ok()?)?;
-    Some(time.format_with_items(format.iter()).to_string())
+    formatted(DateTime::from_timestamp_micros(record.publish_time().try_into().ok()?)?, format)
+}
+
+/// A time in a format; `None` if it cannot be written so.
+fn formatted(time: DateTime<Utc>, format: &[Item<'_>]) -> Option<String> {
+    let mut text = String::new();
+    write!(text, "{}", time.format_with_items(format.iter())).ok().map(|()| text)
 }
 
 /// The value of a JSON string, or the text of a number or boolean.
@@ -284,6 +294,7 @@ mod tests {
             "{{}",
             "{publish_time:}",
             "{publish_time:%Q}",
+            "{publish_time:%#z}",
             "{offset:%Y}",
         ] {
             assert!(wrong.parse::<Template>().is_err(), "{wrong}");

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use danube_sink::config::private::quoted;
+
 /// The branch or tag of the repository, as cargo writes it, for projects of this version.
 const REFERENCE: &str = r#"branch = "main""#;
 
@@ -34,7 +36,7 @@ impl Framework {
         };
         let path = absolute.to_str();
         let path = path.ok_or_else(|| format!("--path {}: a path in UTF-8 is needed", absolute.display()))?;
-        Ok(Self(format!("path = {}", toml_string(path))))
+        Ok(Self(format!("path = {}", quoted(path))))
     }
 
     pub(crate) fn keys(&self) -> &str {
@@ -42,30 +44,9 @@ impl Framework {
     }
 }
 
-/// A string in TOML: literal where its characters allow it, since a path of Windows has backslashes.
-fn toml_string(text: &str) -> String {
-    if !text.contains(|character: char| character == '\'' || character.is_control()) {
-        return format!("'{text}'");
-    }
-    let escaped = text.chars().map(|character| match character {
-        '"' | '\\' => format!("\\{character}"),
-        _ if character.is_control() => format!("\\u{:04X}", u32::from(character)),
-        _ => character.to_string(),
-    });
-    format!("\"{}\"", escaped.collect::<String>())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_path_is_a_string_of_toml_whatever_its_characters() {
-        for path in ["/home/me/danube-sink", "C:\\sink", "/it's", "/\"two\"\nlines'\\\u{7f}\u{85}\t"] {
-            let table: toml::Table = format!("path = {}", toml_string(path)).parse().unwrap();
-            assert_eq!(table["path"].as_str(), Some(path));
-        }
-    }
 
     #[test]
     fn the_guide_shows_the_dependency_of_a_project() {

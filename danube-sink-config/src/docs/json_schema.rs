@@ -8,7 +8,10 @@ use super::key::DocumentedKey;
 use crate::{
     core::key::{CORE_TABLES, MAPPING_LISTS, Section, UNUSED_IN_PROCESSING, keys_in, mapping_keys},
     load::{ConnectorInfo, GeneratedConnector},
-    schema::{KeySpec, LEVELS, ValueRef, ValueType},
+    schema::{
+        KeySpec, LEVELS, ValueRef, ValueType,
+        quantity::{DURATION_UNITS, SIZE_UNITS},
+    },
 };
 
 /// The JSON Schema (draft 7) of a connector's file.
@@ -164,12 +167,12 @@ fn of_type(value_type: &ValueType) -> Value {
         ValueType::Topic => json!({ "type": "string", "pattern": "^/[A-Za-z0-9_-]+/[A-Za-z0-9_-]+$" }),
         ValueType::Duration { min, max, .. } => json!({
             "type": "string",
-            "pattern": "^([0-9]+(\\.[0-9]+)? *(ns|nsec|us|usec|µs|ms|msec|millis|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?) *)+$",
+            "pattern": format!("^({NUMBER} *({}) *)+$", one_of(&DURATION_UNITS)),
             "$comment": (min > Duration::ZERO || max < Duration::MAX).then_some("`check` validates its range"),
         }),
         ValueType::ByteSize { .. } => json!({ "anyOf": [
             { "type": "integer", "minimum": 0 },
-            { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? *([kKMGT]i?)?[bB]?$" },
+            { "type": "string", "pattern": format!("^{NUMBER} *({}) *$", one_of(&SIZE_UNITS)) },
         ] }),
         ValueType::Array { of, min, max } => {
             json!({ "type": "array", "items": of_type(of), "minItems": at_least(min), "maxItems": at_most(max) })
@@ -197,6 +200,14 @@ fn of_type(value_type: &ValueType) -> Value {
     })
 }
 
+/// A number in a pattern.
+const NUMBER: &str = "[0-9]+(\\.[0-9]+)?";
+
+/// One of the units, in a pattern.
+fn one_of(units: &[(&str, u128)]) -> String {
+    units.iter().map(|(unit, _)| *unit).collect::<Vec<_>>().join("|")
+}
+
 /// The words for completion, and every other spelling that is accepted.
 fn words(words: &[&str]) -> Value {
     let spellings: Vec<String> = words.iter().map(|word| any_spelling(word)).collect();
@@ -212,4 +223,39 @@ fn any_spelling(word: &str) -> String {
     let letters = word.chars().filter(|char| !matches!(char, '_' | '-'));
     let spellings = letters.map(|char| format!("[{}{}][_-]*", char.to_ascii_lowercase(), char.to_ascii_uppercase()));
     format!("[_-]*{}", spellings.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::quantity;
+
+    #[test]
+    fn sizes_and_durations_have_the_units_of_the_reader() {
+        let matches = |value_type: ValueType| {
+            let validator = jsonschema::draft7::new(&of_type(&value_type)).unwrap();
+            move |text: &str| validator.is_valid(&json!(text))
+        };
+        let is_size = matches(ValueType::BYTE_SIZE);
+        let (mut sizes, mut times) = (0, 0);
+        for prefix in ["", "k", "K", "m", "M", "g", "G", "t", "T"] {
+            for suffix in ["", "i", "I", "b", "B", "ib", "iB", "Ib", "IB", "B  "] {
+                for number in ["", "5", "5.5 "] {
+                    let size = format!("{number}{prefix}{suffix}");
+                    assert_eq!(quantity::byte_size(&size).is_some(), is_size(&size), "{size}");
+                    sizes += usize::from(is_size(&size));
+                }
+            }
+        }
+        let is_duration = matches(ValueType::DURATION);
+        for unit in
+            ["", "n", "ns", "us", "µs", "ms", "MS", "milli", "millis", "s", "sec", "m", "M", "min", "hour", "w "]
+        {
+            for time in [format!("5{unit}"), format!("1h 5.5 {unit}"), format!("5{unit}1h")] {
+                assert_eq!(quantity::duration(&time).is_some(), is_duration(&time), "{time}");
+                times += usize::from(is_duration(&time));
+            }
+        }
+        assert!(sizes > 20 && times > 20, "{sizes} {times}");
+    }
 }

@@ -3,9 +3,12 @@
 use std::fmt;
 
 use crate::{
-    report::redact_urls,
+    report::{SecretNames, redact_urls},
     value::{Content, Document, Entry, Origin, Table, Value, quoted, quoted_key},
 };
+
+/// What is shown of a secret.
+const MASKED: &str = "***";
 
 /// The effective configuration of a connector. Printed, it is TOML with the origin of each value behind it, and `***` for
 /// each secret.
@@ -36,24 +39,46 @@ impl EffectiveConfig {
         &self.rows
     }
 
-    /// Adds the keys of a table.
-    pub(crate) fn push(&mut self, document: &Document, (header, index): (&str, usize), table: &Table) {
+    /// Adds the keys of a table. What `names` makes a secret in a report is one here too.
+    pub(crate) fn push(
+        &mut self,
+        document: &Document,
+        (header, index): (&str, usize),
+        table: &Table,
+        names: &SecretNames<'_>,
+    ) {
+        let row = |key: &str, value: String, entry: &Entry| EffectiveKey {
+            table: header.to_owned(),
+            index,
+            key: key.to_owned(),
+            value,
+            origin: origin(document, entry),
+        };
         for entry in &table.entries {
-            self.push_entry(document, (header, index), &entry.key, entry);
+            for_each_value(&entry.key, entry, names, false, &mut |key, value, entry| {
+                self.rows.push(row(key, value, entry));
+            });
         }
     }
+}
 
-    fn push_entry(&mut self, document: &Document, (header, index): (&str, usize), key: &str, entry: &Entry) {
-        if let Content::Table(table) = &entry.value.content
-            && !table.entries.is_empty()
-        {
+/// Visits the values of an entry and of the tables within, each with its dotted key.
+fn for_each_value(
+    key: &str,
+    entry: &Entry,
+    names: &SecretNames<'_>,
+    is_secret: bool,
+    visit: &mut impl FnMut(&str, String, &Entry),
+) {
+    let is_secret = is_secret || names.is_secret(&entry.key);
+    match &entry.value.content {
+        Content::Table(table) if !table.entries.is_empty() => {
             for inner in &table.entries {
-                self.push_entry(document, (header, index), &format!("{key}.{}", quoted_key(&inner.key)), inner);
+                for_each_value(&format!("{key}.{}", quoted_key(&inner.key)), inner, names, is_secret, visit);
             }
-            return;
         }
-        let (value, origin) = (shown(&entry.value), origin(document, entry));
-        self.rows.push(EffectiveKey { table: header.to_owned(), index, key: key.to_owned(), value, origin });
+        _ if is_secret => visit(key, MASKED.to_owned(), entry),
+        _ => visit(key, shown(&entry.value, names), entry),
     }
 }
 
@@ -86,17 +111,23 @@ fn origin(document: &Document, entry: &Entry) -> String {
 }
 
 /// A value as TOML in one line.
-fn shown(value: &Value) -> String {
+fn shown(value: &Value, names: &SecretNames<'_>) -> String {
     match &value.content {
-        Content::Secret(_) => "***".to_owned(),
+        Content::Secret(_) => MASKED.to_owned(),
         Content::String(text) => quoted(&redact_urls(text)),
         Content::Integer(number) => number.to_string(),
         Content::Float(number) => format!("{number:?}"),
         Content::Bool(boolean) => boolean.to_string(),
         Content::Datetime(datetime) => datetime.clone(),
-        Content::Array(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
+        Content::Array(items) => {
+            format!("[{}]", items.iter().map(|item| shown(item, names)).collect::<Vec<_>>().join(", "))
+        }
         Content::Table(table) => {
-            let entry = |entry: &Entry| format!("{} = {}", quoted_key(&entry.key), shown(&entry.value));
+            let entry = |entry: &Entry| {
+                let is_secret = names.is_secret(&entry.key);
+                let value = if is_secret { MASKED.to_owned() } else { shown(&entry.value, names) };
+                format!("{} = {value}", quoted_key(&entry.key))
+            };
             let entries: Vec<String> = table.entries.iter().map(entry).collect();
             if entries.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", entries.join(", ")) }
         }

@@ -158,15 +158,15 @@ impl Resolved<'_> {
     }
 
     fn effective(&self, document: &Document, info: &ConnectorInfo) -> EffectiveConfig {
-        let mut effective = EffectiveConfig::default();
-        effective.push(document, ("", 0), &self.core.table);
+        let (mut effective, names) = (EffectiveConfig::default(), secret_names(info));
+        effective.push(document, ("", 0), &self.core.table, &names);
         if let Some(own) = &self.own {
-            effective.push(document, (&self.title.replace('`', ""), 0), own);
+            effective.push(document, (&self.title.replace('`', ""), 0), own, &names);
         }
         let header = format!("[[{}.{}]]", info.section, MAPPING_LISTS[0]);
         for (index, mapping) in self.mappings.iter().flatten().enumerate() {
-            effective.push(document, (&header, index), &mapping.common.table);
-            effective.push(document, (&header, index), &mapping.own);
+            effective.push(document, (&header, index), &mapping.common.table, &names);
+            effective.push(document, (&header, index), &mapping.own, &names);
         }
         effective
     }

@@ -48,6 +48,7 @@ impl Loader<'_> {
                 && spec.is_required()
                 && table.get(spec.name).is_none()
                 && self.diagnostics.len() == reported
+                && !keys.is_misspelt(spec.name, &table.keys())
             {
                 self.diagnostics.push(Diagnostic::from(keys.missing(spec)).at(table.span.clone()));
             }
@@ -80,9 +81,12 @@ impl Loader<'_> {
     fn add_default(&mut self, table: &mut Table, spec: &KeySpec, path: &str) {
         let default = self.default_of(spec);
         let has_default = default.is_some();
-        // A table that is not in the file may be all variables; unless it is optional.
-        let may_be_variables =
-            matches!(spec.value_type, ValueType::Table(_)) && !matches!(spec.default, KeyDefault::None);
+        // A table that is not in the file may be all variables; an optional one is there if one of its settings is.
+        let may_be_variables = match (&spec.value_type, spec.default) {
+            (ValueType::Table(keys), KeyDefault::None) => self.has_variable_of(keys),
+            (ValueType::Table(_), _) => true,
+            _ => false,
+        };
         let Some(mut value) = default.or_else(|| may_be_variables.then(|| Value::empty_table(None))) else { return };
         if let Content::Table(nested) = &mut value.content {
             // An error of a table that is not in the file is shown at the table that it belongs in.
@@ -92,6 +96,17 @@ impl Loader<'_> {
         if has_default || has_variables(&value) {
             table.set(spec.name, value);
         }
+    }
+
+    /// Whether a variable sets one of these settings, or one of the tables within. Secrets do not count: one of the same name
+    /// may be there for another table.
+    fn has_variable_of(&mut self, keys: &[KeySpec]) -> bool {
+        !self.is_sample
+            && keys.iter().any(|spec| match (spec.source, &spec.value_type) {
+                (ValueSource::FileOrVariable(name), _) => self.variable(name).is_some(),
+                (ValueSource::File, ValueType::Table(keys)) => self.has_variable_of(keys),
+                _ => false,
+            })
     }
 
     /// Whether the file is the sample and needs no variable for a key: who tries a connector with the sample does not expect it to

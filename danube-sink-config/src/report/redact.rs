@@ -1,8 +1,8 @@
 //! Finds secrets in the text of a configuration file, so that no report shows them.
 //!
 //! It works on any text, because a file that is not TOML is reported too: a value is redacted behind each `NAME =` whose
-//! name is declared as a secret or looks like one, also in inline tables, under dotted and quoted keys, and below a table
-//! header with such a name. Login and query of URLs are redacted wherever they stand: a URL in a report may be refused
+//! name is declared as a secret or looks like one, also where the `=` is missing, in inline tables, under dotted and quoted
+//! keys, and below a table header with such a name. Login and query of URLs are redacted wherever they stand: a URL in a report may be refused
 //! because of them.
 
 use std::ops::Range;
@@ -44,7 +44,12 @@ pub(crate) struct SecretNames<'a> {
 }
 
 impl SecretNames<'_> {
-    fn is_secret(&self, name: &str) -> bool {
+    /// Whether a key, or a part of it that is a bare key, is the name of a secret.
+    pub(crate) fn is_secret(&self, key: &str) -> bool {
+        key.split(|char| !is_bare(char)).any(|name| self.is_secret_name(name))
+    }
+
+    fn is_secret_name(&self, name: &str) -> bool {
         self.secret.contains(&name) || looks_sensitive(name) && !self.plain.contains(&name)
     }
 }
@@ -78,15 +83,32 @@ pub(crate) fn secrets_in(text: &str, names: &SecretNames<'_>) -> Vec<Range<usize
             }
             TokenKind::Dot | TokenKind::Comment | TokenKind::Eof => {}
             kind if kind == TokenKind::Atom || is_string(kind) => {
-                let is_secret = text_of(text, token).split(|char| !is_bare(char)).any(|name| names.is_secret(name));
+                let is_secret = names.is_secret(text_of(text, token));
                 key_is_secret |= is_secret;
                 table_is_secret |= in_header && is_secret;
+                if is_secret && let Some(value) = value_without_equals(text, token, rest) {
+                    rest = &rest[rest.partition_point(|token| token.span().start() < value.end)..];
+                    redacted.push(value);
+                }
             }
             _ => key_is_secret = false,
         }
         at_line_start = false;
     }
     redacted
+}
+
+/// What stands behind the name of a secret, if it is no key: a value to which its `=` is missing, as in `token: "…"`.
+fn value_without_equals(text: &str, name: &Token, behind: &[Token]) -> Option<Range<usize>> {
+    let name_text = text_of(text, name);
+    let bare = name_text.find(|char| !is_bare(char)).filter(|_| name.kind() == TokenKind::Atom);
+    let next = behind.iter().find(|token| token.kind() != TokenKind::Whitespace)?;
+    let is_key = matches!(next.kind(), TokenKind::Equals | TokenKind::Dot);
+    if is_key || bare.is_none() && ends_value(behind) {
+        return None;
+    }
+    let value = value_in(text, behind);
+    Some(bare.map_or(value.start, |length| name.span().start() + length)..value.end)
 }
 
 /// What may follow a string.
@@ -288,6 +310,18 @@ mod tests {
             "url = \"https://me:x\"hunter2@host/\"",
             "url = https://me:x hunter2@host/",
             "url = \"https://host/?key=x hunter2\"",
+            "password: \"hunter2\"",
+            "\"password\": \"hunter2\"",
+            "password:hunter2",
+            "password:\"hunter2\"",
+            "password : x hunter2",
+            "token \"hunter2\"",
+            "sink.token \"hunter2\"",
+            "token \"x\" hunter2",
+            "token \"\"\"\nhunter2\"\"\"",
+            "a = { api_key: \"hunter2\" }",
+            "{ api_key: \"hunter2\" }",
+            "export PASSWORD hunter2",
         ] {
             assert!(!shown(text).contains("hunter2"), "{text}\n{}", shown(text));
         }
@@ -307,6 +341,9 @@ mod tests {
             "urls = [\"https://host/\", \"me@host\"]",
             "text = \"\"\"\nhttps://host\n\"\"\"\nname = \"me@host\"",
             "url = \"https://host/\nname = \"me@host\"",
+            "roles = [\"token\", \"reader\"]\n[sink.token]\n",
+            "password\nname = 1",
+            "password # none\nname = 1",
         ] {
             assert_eq!(shown(text), text);
         }

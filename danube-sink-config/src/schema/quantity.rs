@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::{each, suggest};
+
 const NANOS_PER_SECOND: u128 = 1_000_000_000;
 
 /// A duration: `"250ms"`, `"1.5s"`, `"1h30m"`, `"7d"`; also with spaces, and units as words such as `minutes`.
@@ -14,7 +16,7 @@ pub const fn duration(text: &str) -> Option<Duration> {
     while !rest.is_empty() {
         let Some((number, behind)) = number(rest) else { return None };
         let (unit, behind) = unit(behind);
-        let Some(nanos) = nanoseconds(unit) else { return None };
+        let Some(nanos) = value_of(unit, &DURATION_UNITS) else { return None };
         let Some(nanos) = number.times(nanos) else { return None };
         total = match total.checked_add(nanos) {
             Some(total) => total,
@@ -29,41 +31,90 @@ pub const fn duration(text: &str) -> Option<Duration> {
 pub const fn byte_size(text: &str) -> Option<u64> {
     let Some((number, behind)) = number(text.as_bytes()) else { return None };
     let (unit, behind) = unit(behind);
-    let Some(bytes) = bytes(unit) else { return None };
+    let Some(bytes) = value_of(unit, &SIZE_UNITS) else { return None };
     match number.times(bytes) {
         Some(bytes) if behind.is_empty() && bytes <= u64::MAX as u128 => Some(bytes as u64),
         _ => None,
     }
 }
 
-const fn nanoseconds(unit: &[u8]) -> Option<u128> {
-    let seconds = match unit {
-        b"ns" | b"nsec" => return Some(1),
-        b"us" | b"usec" | b"\xc2\xb5s" => return Some(1_000),
-        b"ms" | b"msec" | b"millis" => return Some(1_000_000),
-        b"s" | b"sec" | b"secs" | b"second" | b"seconds" => 1,
-        b"m" | b"min" | b"mins" | b"minute" | b"minutes" => 60,
-        b"h" | b"hr" | b"hrs" | b"hour" | b"hours" => 60 * 60,
-        b"d" | b"day" | b"days" => 24 * 60 * 60,
-        b"w" | b"week" | b"weeks" => 7 * 24 * 60 * 60,
-        _ => return None,
-    };
-    Some(seconds * NANOS_PER_SECOND)
-}
+/// The units of a duration, in nanoseconds.
+pub const DURATION_UNITS: [(&str, u128); 29] = {
+    const SECOND: u128 = NANOS_PER_SECOND;
+    const HOUR: u128 = 60 * 60 * SECOND;
+    [
+        ("ns", 1),
+        ("nsec", 1),
+        ("us", 1_000),
+        ("usec", 1_000),
+        ("µs", 1_000),
+        ("ms", 1_000_000),
+        ("msec", 1_000_000),
+        ("millis", 1_000_000),
+        ("s", SECOND),
+        ("sec", SECOND),
+        ("secs", SECOND),
+        ("second", SECOND),
+        ("seconds", SECOND),
+        ("m", 60 * SECOND),
+        ("min", 60 * SECOND),
+        ("mins", 60 * SECOND),
+        ("minute", 60 * SECOND),
+        ("minutes", 60 * SECOND),
+        ("h", HOUR),
+        ("hr", HOUR),
+        ("hrs", HOUR),
+        ("hour", HOUR),
+        ("hours", HOUR),
+        ("d", 24 * HOUR),
+        ("day", 24 * HOUR),
+        ("days", 24 * HOUR),
+        ("w", 7 * 24 * HOUR),
+        ("week", 7 * 24 * HOUR),
+        ("weeks", 7 * 24 * HOUR),
+    ]
+};
 
-const fn bytes(unit: &[u8]) -> Option<u128> {
-    Some(match unit {
-        b"B" | b"b" => 1,
-        b"kB" | b"KB" | b"kb" | b"k" | b"K" => 1_000,
-        b"MB" | b"mb" | b"M" => 1_000_000,
-        b"GB" | b"gb" | b"G" => 1_000_000_000,
-        b"TB" | b"tb" | b"T" => 1_000_000_000_000,
-        b"KiB" | b"kib" | b"Ki" => 1 << 10,
-        b"MiB" | b"mib" | b"Mi" => 1 << 20,
-        b"GiB" | b"gib" | b"Gi" => 1 << 30,
-        b"TiB" | b"tib" | b"Ti" => 1 << 40,
-        _ => return None,
-    })
+/// The units of a size, in bytes.
+pub const SIZE_UNITS: [(&str, u128); 28] = [
+    ("B", 1),
+    ("b", 1),
+    ("kB", 1_000),
+    ("KB", 1_000),
+    ("kb", 1_000),
+    ("k", 1_000),
+    ("K", 1_000),
+    ("MB", 1_000_000),
+    ("mb", 1_000_000),
+    ("M", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("gb", 1_000_000_000),
+    ("G", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
+    ("tb", 1_000_000_000_000),
+    ("T", 1_000_000_000_000),
+    ("KiB", 1 << 10),
+    ("kib", 1 << 10),
+    ("Ki", 1 << 10),
+    ("MiB", 1 << 20),
+    ("mib", 1 << 20),
+    ("Mi", 1 << 20),
+    ("GiB", 1 << 30),
+    ("gib", 1 << 30),
+    ("Gi", 1 << 30),
+    ("TiB", 1 << 40),
+    ("tib", 1 << 40),
+    ("Ti", 1 << 40),
+];
+
+/// The value of a unit.
+const fn value_of(unit: &[u8], units: &[(&str, u128)]) -> Option<u128> {
+    each!((name, value) in units => {
+        if suggest::same_bytes(name.as_bytes(), unit) {
+            return Some(*value);
+        }
+    });
+    None
 }
 
 /// `digits / divisor`.

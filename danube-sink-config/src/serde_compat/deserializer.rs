@@ -5,7 +5,7 @@ use std::{borrow::Cow, cell::RefCell, fmt::Display, ops::Range};
 use serde::{
     Deserializer,
     de::{
-        self, DeserializeSeed, EnumAccess, IntoDeserializer, VariantAccess, Visitor,
+        self, DeserializeSeed, EnumAccess, Expected, IntoDeserializer, Unexpected, VariantAccess, Visitor,
         value::{MapDeserializer, SeqDeserializer, StrDeserializer, UnitDeserializer},
     },
     forward_to_deserialize_any,
@@ -24,12 +24,45 @@ use crate::{
 #[error("{message}")]
 pub(super) struct Error {
     message: String,
+    /// What to do, if the message does not say it.
+    help: Option<String>,
     span: Option<Range<usize>>,
 }
 
+/// Messages name the kind of a value, never the value, which may be a secret.
 impl de::Error for Error {
     fn custom<T: Display>(message: T) -> Self {
-        Self { message: message.to_string(), span: None }
+        Self { message: message.to_string(), help: None, span: None }
+    }
+
+    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(format_args!("invalid type: {}, expected {expected}", kind_of(&unexpected)))
+    }
+
+    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(format_args!("invalid value: {}, expected {expected}", kind_of(&unexpected)))
+    }
+
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        let help = match suggest::closest(variant, expected) {
+            Some(close) => format!("did you mean `{close}`?"),
+            None => format!("write one of `{}`", expected.join("`, `")),
+        };
+        Self { help: Some(help), ..Self::custom("unknown variant") }
+    }
+}
+
+/// The kind of a value.
+fn kind_of(value: &Unexpected<'_>) -> String {
+    match value {
+        Unexpected::Bool(_) => "boolean".to_owned(),
+        Unexpected::Signed(_) | Unexpected::Unsigned(_) => "integer".to_owned(),
+        Unexpected::Float(_) => "floating point".to_owned(),
+        Unexpected::Char(_) => "character".to_owned(),
+        Unexpected::Str(_) => "string".to_owned(),
+        // Of 128 bits, with the number in it.
+        Unexpected::Other(kind) => kind.split_once(" `").map_or(*kind, |(kind, _)| kind).to_owned(),
+        kind => kind.to_string(),
     }
 }
 
@@ -48,6 +81,9 @@ impl Error {
     /// Serde's message, with a help.
     pub(super) fn into_diagnostic(self) -> Diagnostic {
         let message = self.message.as_str();
+        if let Some(help) = self.help {
+            return Diagnostic::new(message, help).at(self.span);
+        }
         let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
         let (message, help) = match (message.split_once(", expected "), quoted.as_slice()) {
             (Some((what, expected)), [word, candidates @ ..]) if what.starts_with("unknown ") => {

@@ -125,6 +125,29 @@ fn a_login_or_a_query_in_the_url_of_a_broker_is_refused_and_not_shown() {
     metrics("http://proxy/metrics?broker=1").unwrap();
 }
 
+/// As an excerpt of the file would.
+#[test]
+fn the_effective_configuration_masks_what_reports_mask() {
+    use crate::{EffectiveConfig, load::secrets::secret_names, value::Document};
+
+    let text = "headers = { x-api-key = \"hunter2\", accept = \"json\" }\nlogin.password = 12345678\n\
+                peers = [{ access_key = \"hunter2\" }]\n[credentials]\nname = \"hunter2\"\nlist = [\"hunter2\"]\n";
+    let names = secret_names(&HttpSink::INFO);
+    let document = Document::parse(Path::new("connector.toml"), text.to_owned(), &names).unwrap();
+    let mut effective = EffectiveConfig::default();
+    effective.push(&document, ("[http_sink]", 0), &document.root, &names);
+    let values: Vec<(&str, &str)> = effective.keys().iter().map(|key| (key.key.as_str(), key.value.as_str())).collect();
+    let expected = [
+        ("headers.x-api-key", "***"),
+        ("headers.accept", "\"json\""),
+        ("login.password", "***"),
+        ("peers", "[{ access_key = *** }]"),
+        ("credentials.name", "***"),
+        ("credentials.list", "***"),
+    ];
+    assert_eq!(values, expected);
+}
+
 #[test]
 fn each_value_has_its_origin() {
     let text = GOOD.replace("path =", "batch_size = 5\npath =").replace("example.com", "me:hunter2@example.com");

@@ -110,7 +110,7 @@ error: connector.toml:15:1: unknown key `target_tabel` in this mapping
      | ^^^^^^^^^^^^
    help: did you mean `target_table`?
 
-error: connector.toml:19:16: invalid type: integer `7`
+error: connector.toml:19:16: invalid type: integer
   19 | target_table = 7
      |                ^
    help: write a string
@@ -195,4 +195,44 @@ fn a_key_that_no_struct_has_is_reported() {
 fn an_unknown_key_that_looks_secret_is_not_shown() {
     let report = report(&GOOD.replace("target_url =", "password = \"hunter2\"\ntarget_url ="));
     assert!(report.contains("unknown key `password` in this table\n   6 | password = ***\n"), "{report}");
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    Hunting,
+    Fishing,
+}
+
+#[derive(Debug, Deserialize)]
+struct Settings<T> {
+    #[serde(rename = "password")]
+    _password: T,
+}
+
+fn wrong_password<T: serde::de::DeserializeOwned + std::fmt::Debug>(value: &str) -> String {
+    load_as::<Settings<T>>(&format!("password = {value}")).unwrap_err().to_string()
+}
+
+#[test]
+fn an_error_names_the_kind_of_a_value_and_not_the_value() {
+    for report in [
+        wrong_password::<String>("12345678"),
+        wrong_password::<u8>("\"hunter2\""),
+        wrong_password::<u8>("12345678"),
+        wrong_password::<i128>("true"),
+        wrong_password::<std::net::IpAddr>("12345678.5"),
+        wrong_password::<char>("\"hunter2\""),
+        wrong_password::<Mode>("\"hunter2\""),
+        wrong_password::<String>("170141183460469231731687303715884105727"),
+    ] {
+        let shows_it = ["hunter2", "12345678", "true", "1701411"].iter().any(|value| report.contains(value));
+        assert!(!shows_it && report.contains("password = ***"), "{report}");
+    }
+    let report = wrong_password::<Mode>("\"huntin\"");
+    assert!(report.contains(": unknown variant\n") && report.contains("help: did you mean `hunting`?"), "{report}");
+    let report = wrong_password::<Mode>("\"x\"");
+    assert!(report.contains("help: write one of `hunting`, `fishing`"), "{report}");
+    let report = wrong_password::<String>("12345678");
+    assert!(report.contains(": invalid type: integer\n") && report.contains("help: write a string"), "{report}");
 }

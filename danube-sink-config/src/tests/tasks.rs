@@ -165,6 +165,50 @@ fn a_key_of_a_table_is_missing_only_where_its_variable_is_read() {
     );
 }
 
+#[test]
+fn a_misspelt_key_is_not_missing_too() {
+    let text = format!("danube_service_url = \"http://localhost:6650\"\n[store]\nurll = \"http://a\"\n{MAPPING}");
+    let set: &[_] = &[("STORE_PASSWORD", "s3cret"), ("STORE_KEY", "k")];
+    let report = load_text_for::<Store>(ExternalChecks::SKIP, Path::new("connector.toml"), text, &variables(set));
+    let report = report.unwrap_err().to_string();
+    assert!(report.contains("did you mean `url`?") && report.ends_with("1 error in connector.toml"), "{report}");
+}
+
+#[derive(Debug)]
+struct MayHaveApi(Option<Api>, Vec<MappingSettings>);
+
+const OPTIONAL_API: Key<Option<Api>> = key(KeySpec { default: KeyDefault::None, ..KeySpec::new("api") });
+
+impl GeneratedConnector for MayHaveApi {
+    const INFO: ConnectorInfo = ConnectorInfo { keys: &[OPTIONAL_API.spec], ..Nested::INFO };
+
+    fn load(section: &mut KeyReader<'_>) -> Option<Self> {
+        let (api, topics) = (section.get(&OPTIONAL_API), section.topic_mappings(&mapping_keys::<()>()));
+        Some(Self(api?, topics?.settings()))
+    }
+
+    fn mapping_settings(&self) -> Vec<MappingSettings> {
+        self.1.clone()
+    }
+}
+
+#[test]
+fn a_variable_makes_the_optional_table_that_it_belongs_in() {
+    let text = format!("danube_service_url = \"http://localhost:6650\"\n{MAPPING}");
+    let load = |set| {
+        load_text_for::<MayHaveApi>(ExternalChecks::SKIP, Path::new("connector.toml"), &*text, &variables(set)).unwrap()
+    };
+    assert!(load(&[]).connector.0.is_none() && load(&[("API_URL", "")]).connector.0.is_none());
+    let loaded = load(&[("API_URL", "http://a")]);
+    assert!(loaded.connector.0.is_some());
+    assert!(
+        loaded.effective.to_string().contains("api.url = \"http://a\"  # variable API_URL"),
+        "{}",
+        loaded.effective
+    );
+    assert_eq!(loaded.variables.read, ["API_URL"]);
+}
+
 /// Who tries a connector with the sample does not expect it to write to the target of the environment.
 #[test]
 fn a_variable_sets_of_the_sample_only_what_it_leaves_open() {

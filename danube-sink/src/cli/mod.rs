@@ -37,7 +37,7 @@ use crate::{
     },
     connector::SinkConnector,
     error::{ConnectorError, ConnectorResult, ErrorExt},
-    observe::start_logs,
+    observe::{level_variable, start_logs},
     runtime::SinkRuntime,
 };
 
@@ -118,7 +118,9 @@ impl Cli {
         // The other commands print their results, and log warnings only.
         let level = if job.delivers() { &loaded.core.log_level } else { "warn" };
         if !matches!(job, Job::Config(_)) {
-            start_logs(level, loaded.core.log_format, self.crate_name)?;
+            let reads_environment = job.load_mode() != LoadMode::WithoutEnvironment;
+            let variable = reads_environment.then(level_variable).flatten();
+            start_logs(level, variable, loaded.core.log_format, self.crate_name)?;
         }
         match job {
             Job::Run => block_on(run(&self.info, loaded)),

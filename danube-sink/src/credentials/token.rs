@@ -22,8 +22,6 @@ pub(super) fn read(token: &Token) -> io::Result<Secret> {
 }
 
 /// Claims of a token, unverified: only the broker can verify the signature.
-/// Parses the claims of a JWT.
-///
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Claims {
     sub: Option<String>,
@@ -31,6 +29,8 @@ pub(super) struct Claims {
 }
 
 impl Claims {
+    /// Parses the claims of a JWT.
+    ///
     /// # Errors
     /// The reason why the token is not a JWT.
     pub(super) fn of(token: &Secret) -> Result<Self, &'static str> {

@@ -48,6 +48,7 @@ impl From<Status> for BrokerFailure {
             Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown => FailureKind::Unreachable,
             Code::NotFound => FailureKind::Missing,
             Code::Unauthenticated => FailureKind::Unauthenticated,
+            code if refuses_size(code, status.message()) => FailureKind::TooLarge,
             Code::PermissionDenied | Code::InvalidArgument | Code::AlreadyExists => FailureKind::Refused,
             _ => FailureKind::Moved,
         };
@@ -59,6 +60,17 @@ impl From<Status> for BrokerFailure {
             (text, below) if below.contains(text) => Self::new(kind, below),
             (text, below) => Self::new(kind, format!("{text}: {below}")),
         }
+    }
+}
+
+/// Whether an answer refuses a message for its size: by the limit of the broker's gRPC server, of a proxy's, or by the policy
+/// `max_message_size` of the topic.
+fn refuses_size(code: Code, message: &str) -> bool {
+    match code {
+        Code::OutOfRange => true,
+        Code::ResourceExhausted => message.contains("larger than max") || message.contains("too large"),
+        Code::InvalidArgument => message.starts_with("Message size ") && message.contains(" exceeds maximum "),
+        _ => false,
     }
 }
 

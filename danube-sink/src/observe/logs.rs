@@ -35,7 +35,13 @@ use crate::{
 /// not set.
 const LEVEL_VARIABLE: &str = "RUST_LOG";
 
-/// Starts logging at a level, or at levels by target as in `info,danube_sink=debug`. `RUST_LOG` overrides it.
+/// The value of `RUST_LOG`.
+pub(crate) fn level_variable() -> Option<OsString> {
+    std::env::var_os(LEVEL_VARIABLE)
+}
+
+/// Starts logging at a level, or at levels by target as in `info,danube_sink=debug`. The value of `RUST_LOG`, `variable`,
+/// overrides it.
 ///
 /// A plain level up to `info` is that of the runtime and of the connector's crate, `own`; their libraries log at most warnings:
 /// some log each connection that they open, or each file that they read.
@@ -44,8 +50,8 @@ const LEVEL_VARIABLE: &str = "RUST_LOG";
 ///
 /// # Errors
 /// [`ConnectorError::Configuration`] if the level is invalid.
-pub(crate) fn start_logs(level: &str, format: LogFormat, own: &str) -> ConnectorResult<()> {
-    let (level, source) = effective_level(level, std::env::var_os(LEVEL_VARIABLE))?;
+pub(crate) fn start_logs(level: &str, variable: Option<OsString>, format: LogFormat, own: &str) -> ConnectorResult<()> {
+    let (level, source) = effective_level(level, variable)?;
     let targets = targets(&level, own).map_err(|error| {
         ConnectorError::configuration(format!(
             "{source} = {level:?}: {error}; write error, warn, info, debug or trace, or targets as in \

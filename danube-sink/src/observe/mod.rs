@@ -41,7 +41,7 @@ pub(crate) use self::numbers::Undelivered;
 pub(crate) use self::{
     labels::{AttachReason, Closed, Half, Stage},
     latency::Latencies,
-    logs::{logs_errors, start_logs},
+    logs::{level_variable, logs_errors, start_logs},
     mapping::MappingObserver,
     partition::{Intake, PartitionObserver},
     runtime_state::{BufferedBytes, Phase},

@@ -186,6 +186,8 @@ pub(crate) enum FailureKind {
     Unauthenticated,
     /// The broker refuses, until its settings or the caller's rights change.
     Refused,
+    /// The broker refuses a message of this size, however often it is sent.
+    TooLarge,
 }
 
 impl FailureKind {
@@ -198,6 +200,7 @@ impl FailureKind {
             Self::Untrusted => "untrusted",
             Self::Unauthenticated => "unauthenticated",
             Self::Refused => "refused",
+            Self::TooLarge => "too_large",
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Rejected records: skips them, or publishes copies to the dead-letter topic.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     backoff::Backoff,
-    broker::{Broker, BrokerFailure, DeadLetter},
+    broker::{Broker, BrokerFailure, DeadLetter, FailureKind},
     budget::Budget,
     decided::Decision,
     mapping::{Cause, Mapping},
@@ -22,6 +23,9 @@ use crate::{
 
 /// How long a shutdown retries dead letters that cannot be published.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The most bytes of a dead letter's reason, which may quote what a target answered.
+const REASON_BYTES: usize = 4 * 1024;
 
 /// Settles the rejected records of one mapping.
 pub(crate) struct DeadLetters {
@@ -83,8 +87,7 @@ impl DeadLetters {
         let mut failing = None;
         let mut give_up = None;
         loop {
-            let dead_letters = rejected.iter().map(dead_letter).collect();
-            let answers = self.broker.publish(topic, dead_letters).await;
+            let answers = self.publish_copies(topic, &rejected).await;
             let Some(failure) = self.published(topic, &mut rejected, answers) else { break };
             let Some(run) = rejected.first().and_then(|first| first.record.runs().first()) else { break };
             let partition = Arc::clone(&run.partition);
@@ -116,6 +119,30 @@ impl DeadLetters {
         if failing.is_some() {
             self.mapping.unblock(&Cause::DeadLetters);
         }
+    }
+
+    /// Publishes a copy of each record; one that is too large for the broker, without its payload, or with nothing of the
+    /// message. Else it would be refused for ever, and hold up its mapping.
+    async fn publish_copies(&self, topic: &str, rejected: &[Rejected]) -> Vec<Result<(), BrokerFailure>> {
+        let copies = rejected.iter().map(|rejected| dead_letter(rejected, Copied::Everything)).collect();
+        let mut answers = self.broker.publish(topic, copies).await;
+        for copied in [Copied::AllButPayload, Copied::Nothing] {
+            let is_too_large = |answer: &Result<_, BrokerFailure>| {
+                answer.as_ref().is_err_and(|failure| failure.kind == FailureKind::TooLarge)
+            };
+            let too_large: Vec<_> =
+                rejected.iter().zip(&mut answers).filter(|(_, answer)| is_too_large(answer)).collect();
+            let Some((first, Err(failure))) = too_large.first() else { break };
+            let (records, first) = (too_large.len(), id_of(&first.record));
+            tracing::warn!(
+                records,
+                "{records} dead letters are too large for {topic} and lose what makes them so; the first, {first}: {failure}"
+            );
+            let copies = too_large.iter().map(|(rejected, _)| dead_letter(rejected, copied)).collect();
+            let smaller = self.broker.publish(topic, copies).await;
+            too_large.into_iter().zip(smaller).for_each(|((_, answer), smaller)| *answer = smaller);
+        }
+        answers
     }
 
     /// Gives back records of detached partitions, except the first, which probes the topic from a copy.
@@ -171,26 +198,51 @@ fn id_of(record: &super::pending::PendingRecords) -> String {
     record.runs().iter().flat_map(super::pending::PendingRun::entries).map(|entry| entry.id.to_string()).collect()
 }
 
-/// The dead letter of a record: its payload and attributes, with the attributes that the broker gives its own dead letters.
-fn dead_letter(Rejected { record, reason }: &Rejected) -> DeadLetter {
+/// What a dead letter copies of the record's message.
+#[derive(Debug, Clone, Copy)]
+enum Copied {
+    Everything,
+    AllButPayload,
+    Nothing,
+}
+
+/// The dead letter of a record: a copy, with the attributes that the broker gives its own dead letters, and with what it lacks.
+fn dead_letter(Rejected { record, reason }: &Rejected, copied: Copied) -> DeadLetter {
     let entries = record.runs().iter().flat_map(|run| run.entries().iter().zip(run.records()));
     let dead_letters = entries.map(|(entry, record)| {
-        let mut attributes = entry.attributes().clone();
-        attributes.reserve(6);
+        let Entry { bytes, key, .. } = entry;
+        let payload_omitted = || format!("payload of {} bytes", bytes.len());
+        let (payload, key, mut attributes, omitted) = match copied {
+            Copied::Everything => (bytes.clone(), key.clone(), entry.attributes().clone(), None),
+            Copied::AllButPayload => (Bytes::new(), key.clone(), entry.attributes().clone(), Some(payload_omitted())),
+            Copied::Nothing => {
+                let omitted = format!("{}, attributes, routing key", payload_omitted());
+                (Bytes::new(), None, HashMap::new(), Some(omitted))
+            }
+        };
+        attributes.reserve(7);
         for (name, value) in [
             ("x-original-topic", entry.id.topic().to_owned()),
             ("x-original-subscription", record.subscription().to_owned()),
             ("x-original-topic-offset", entry.id.offset().to_string()),
             ("x-original-producer-id", entry.id.producer_id().to_string()),
             ("x-original-broker-addr", entry.source().broker_address.to_string()),
-            ("x-failure-reason", reason.clone()),
+            ("x-failure-reason", beginning(reason)),
         ] {
             attributes.insert(name.to_owned(), value);
         }
-        let Entry { bytes, key, .. } = entry;
-        DeadLetter { payload: bytes.clone(), attributes, key: key.clone(), schema: entry.source().schema }
+        attributes.extend(omitted.map(|omitted| ("x-omitted".to_owned(), omitted)));
+        DeadLetter { payload, attributes, key, schema: entry.source().schema }
     });
     let nothing =
         || DeadLetter { payload: Default::default(), attributes: Default::default(), key: None, schema: None };
     dead_letters.last().unwrap_or_else(nothing)
+}
+
+/// The beginning of a reason.
+fn beginning(reason: &str) -> String {
+    match reason.len() {
+        0..=REASON_BYTES => reason.to_owned(),
+        _ => format!("{}…", &reason[..reason.floor_char_boundary(REASON_BYTES)]),
+    }
 }

@@ -11,6 +11,7 @@ use super::{
     backoff::Backoff,
     batch::Batch,
     broker::{Broker, BrokerFailure, FailureKind},
+    budget::Budget,
     mapping::{Cause, Failing, Mapping},
     partition::Partition,
     pending::PendingRun,
@@ -37,6 +38,7 @@ pub(crate) struct Decoding {
     broker: Arc<dyn Broker>,
     schemas: Arc<SchemaCache>,
     mapping: Arc<Mapping>,
+    budget: Budget,
     options: Arc<DecodeOptions>,
     expected: ExpectedSchema,
     /// The filter; an invalid one makes every record invalid.
@@ -88,6 +90,7 @@ impl Decoding {
         schemas: Arc<SchemaCache>,
         mapping: Arc<Mapping>,
         config: &ConnectorConfig,
+        budget: Budget,
     ) -> Self {
         let options = Arc::new(mapping.settings.decoding.clone());
         let expected = ExpectedSchema::of(&mapping.settings);
@@ -96,6 +99,7 @@ impl Decoding {
             broker,
             schemas,
             mapping,
+            budget,
             options,
             expected,
             filter,
@@ -172,9 +176,10 @@ impl Decoding {
         let known = match self.decoder(key).await {
             Ok(known) => known,
             // The registry answers so during its own failures too: once is not enough.
-            Err(failure) if self.is_missing_for_good(&failure) => {
+            Err(failure) if self.is_missing_for_good(key, &failure) => {
                 self.end_outage();
                 let (id, version) = key.unwrap_or_default();
+                self.schemas.set_absent((id, version), &failure);
                 let reason = format!("schema {id} version {version:?} is not in the registry: {failure}");
                 return self.invalid(run, None, reason, batch);
             }
@@ -199,7 +204,7 @@ impl Decoding {
         }
         let is_decided = |id| decisions.is_some_and(|decisions| decisions.is_known(id));
         let (mut kept, mut size, mut looked_at, mut segments) = (0, 0, 0, Segments::default());
-        let mut invalid = None;
+        let (mut invalid, mut large, mut decoded) = (None, None, 0);
         for entry in run.entries().iter().take_while(|entry| entry.source().schema == key && !is_decided(&entry.id)) {
             if kept == records || size >= bytes || looked_at == RECORDS_AT_ONCE.max(records) {
                 break;
@@ -210,7 +215,15 @@ impl Decoding {
                     opened => opened,
                 };
                 match opened {
-                    Ok(opened) => run.decode(looked_at, &known.decoder, opened),
+                    // More than is charged for the record.
+                    Ok(opened) if opened.own_bytes() > entry.size() => {
+                        large = Some(opened);
+                        break;
+                    }
+                    Ok(opened) => {
+                        decoded += opened.own_bytes();
+                        run.decode(looked_at, &known.decoder, opened);
+                    }
                     Err(problem) => {
                         invalid = Some(problem.to_string());
                         break;
@@ -232,16 +245,29 @@ impl Decoding {
             }
         }
         self.records += looked_at + 1;
+        run.charge(decoded);
         for (count, is_kept) in segments.0 {
             let segment = run.split_to(count);
             if is_kept { batch.push(segment) } else { self.settle_filtered(segment) }
+        }
+        let mut apart = None;
+        if let Some(opened) = large {
+            let mut large = run.split_apart(&self.budget);
+            large.add_bytes(opened.own_bytes());
+            self.bytes += large.bytes();
+            large.decode(0, &known.decoder, opened);
+            match self.keeps(&large, 0) {
+                Ok(true) => batch.push(large),
+                Ok(false) => self.settle_filtered(large),
+                Err(reason) => (invalid, apart) = (Some(reason), Some(large)),
+            }
         }
         if let Some(problem) = invalid {
             let reason = match known.decoder.info() {
                 None => problem,
                 Some(schema) => format!("{problem} (schema {} version {})", schema.subject, schema.version),
             };
-            self.invalid(run, Some(&known.decoder), reason, batch);
+            self.invalid(apart.as_mut().unwrap_or(run), Some(&known.decoder), reason, batch);
         }
     }
 
@@ -308,9 +334,10 @@ impl Decoding {
         Ok(known)
     }
 
-    fn is_missing_for_good(&self, failure: &BrokerFailure) -> bool {
+    fn is_missing_for_good(&self, key: SchemaKey, failure: &BrokerFailure) -> bool {
         let missed = self.outage.as_ref().map_or(0, |outage| outage.missed);
-        failure.kind == FailureKind::Missing && missed >= self.max_retries
+        let is_absent = || key.is_some_and(|key| self.schemas.is_absent(key));
+        failure.kind == FailureKind::Missing && (missed >= self.max_retries || is_absent())
     }
 
     fn wait(&mut self, run: &PendingRun, batch: &mut Batch, failure: &BrokerFailure) {

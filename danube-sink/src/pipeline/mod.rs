@@ -171,7 +171,8 @@ impl Pipeline {
             let deliver = Arc::new(deliver);
             for number in 0..mapping.stripes().len() {
                 let (of_stripe, schemas) = (Arc::clone(&mapping), Arc::clone(&schemas));
-                let decoding = Decoding::new(Arc::clone(&broker), schemas, Arc::clone(&mapping), config);
+                let of_broker = Arc::clone(&broker);
+                let decoding = Decoding::new(of_broker, schemas, Arc::clone(&mapping), config, budget.clone());
                 let stripe = Stripe::new(of_stripe, number, decoding, Arc::clone(&deliver), stop.clone());
                 pipeline.stripes.spawn(stripe.run());
             }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -172,7 +172,7 @@ pub(crate) struct ChunkOrigin {
     pub(crate) epoch: u32,
     pub(crate) arrived: Instant,
     /// The memory that the chunk takes: dropping it gives it back.
-    pub(crate) _charge: Charged,
+    pub(crate) charge: Mutex<Charged>,
 }
 
 impl Origin for ChunkOrigin {
@@ -180,5 +180,11 @@ impl Origin for ChunkOrigin {
         let (chunk, first) = (Arc::clone(record.chunk()), record.index());
         let Self { epoch, arrived, .. } = *self;
         self.partition.send(Settlement { chunk, first, end: first + 1, epoch, arrived, fate: Fate::SettledEarly });
+    }
+
+    fn charge(&self, bytes: usize) {
+        let mut charge = self.charge.lock().unwrap_or_else(PoisonError::into_inner);
+        charge.overdraw(bytes);
+        charge.show();
     }
 }

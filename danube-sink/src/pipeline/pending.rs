@@ -1,6 +1,9 @@
 //! Pending records: they are not settled yet, and dropping them gives them back to the broker.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex},
+};
 
 use tokio::time::Instant;
 
@@ -21,7 +24,7 @@ pub(crate) struct PendingRun {
     /// The ledger's epoch in which they arrived.
     epoch: u32,
     pub(crate) arrived: Instant,
-    /// The bytes of its payloads.
+    /// The bytes of its payloads, and what is [decoded](Self::add_bytes) of a large one.
     bytes: usize,
     /// Its records are of one source, and so name one schema.
     pub(crate) has_one_source: bool,
@@ -55,7 +58,7 @@ impl PendingRun {
         self.range.is_empty()
     }
 
-    /// The bytes of its payloads.
+    /// The bytes of its payloads, and what is decoded of a large one.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -131,15 +134,39 @@ impl PendingRun {
             return [self].into_iter().collect();
         }
         let range = std::mem::take(&mut self.range);
-        let copy = |index| {
-            let mut charge = budget.nothing();
-            charge.overdraw(self.chunk.entry(index).size());
-            let (epoch, arrived) = (self.epoch, self.arrived);
-            let origin = ChunkOrigin { partition: Arc::clone(&self.partition), epoch, arrived, _charge: charge };
-            let chunk = self.chunk.copy_of(index).received(Box::new(origin));
-            Self::new(Arc::new(chunk), &self.partition, epoch, arrived)
-        };
-        range.map(copy).collect()
+        range.map(|index| self.copy_of(index, budget)).collect()
+    }
+
+    /// Copies a record of its chunk into a chunk of its own.
+    fn copy_of(&self, index: u32, budget: &Budget) -> Self {
+        let mut charge = budget.nothing();
+        charge.overdraw(self.chunk.entry(index).size());
+        let (epoch, arrived, charge) = (self.epoch, self.arrived, Mutex::new(charge));
+        let origin = ChunkOrigin { partition: Arc::clone(&self.partition), epoch, arrived, charge };
+        let chunk = self.chunk.copy_of(index).received(Box::new(origin));
+        let mut copy = Self::new(Arc::new(chunk), &self.partition, epoch, arrived);
+        copy.is_burst = self.is_burst;
+        copy
+    }
+
+    /// Splits off the first record, in a chunk of its own: what is decoded of it is freed with it, not with its neighbours.
+    pub(crate) fn split_apart(&mut self, budget: &Budget) -> Self {
+        let mut first = self.split_to(1);
+        let index = std::mem::take(&mut first.range).start;
+        first.copy_of(index, budget)
+    }
+
+    /// Counts what is decoded of its payloads.
+    pub(crate) fn add_bytes(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        self.charge(bytes);
+    }
+
+    /// Charges the memory budget until its chunk is dropped.
+    pub(crate) fn charge(&self, bytes: usize) {
+        if let Some(origin) = self.chunk.origin().filter(|_| bytes > 0) {
+            origin.charge(bytes);
+        }
     }
 }
 

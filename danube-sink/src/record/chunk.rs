@@ -69,6 +69,9 @@ pub(crate) struct Decoded {
 pub(crate) trait Origin: Send + Sync {
     /// Settles a record that the target has written durably, whatever the outcome of the rest of its batch.
     fn settle_early(&self, record: &SinkRecord);
+
+    /// Charges the memory budget for more bytes.
+    fn charge(&self, bytes: usize);
 }
 
 impl Chunk {

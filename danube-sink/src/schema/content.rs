@@ -40,6 +40,17 @@ impl Content {
         matches!(self, Self::Auto | Self::Json | Self::Text | Self::Bytes)
     }
 
+    /// The bytes that it has beside the payload.
+    pub(crate) fn own_bytes(&self) -> usize {
+        match self {
+            #[cfg(feature = "avro")]
+            Self::Avro(content) => content.own_bytes(),
+            #[cfg(feature = "protobuf")]
+            Self::Protobuf(content) => content.own_bytes(),
+            Self::Auto | Self::Json | Self::Text | Self::Bytes | Self::Value(_) | Self::Invalid(_) => 0,
+        }
+    }
+
     /// Whether decoding the value costs as much as a check, and so can replace it.
     pub(crate) fn needs_decoding(&self) -> bool {
         match self {

@@ -80,6 +80,11 @@ impl Opened {
     pub(crate) fn invalid(problem: Problem) -> Self {
         Self { content: Content::Invalid(problem), value: None }
     }
+
+    /// The bytes beside the payload. A value takes about as many as what it is decoded from.
+    pub(crate) fn own_bytes(&self) -> usize {
+        self.content.own_bytes() * if self.value.is_some() { 2 } else { 1 }
+    }
 }
 
 impl Decoder {

@@ -31,6 +31,7 @@
 //!
 //! [`limits`] lists the maximum size, depth and number of values of a payload.
 
+mod absent;
 #[cfg(feature = "avro")]
 mod avro;
 mod content;

@@ -8,11 +8,11 @@ use std::{
 
 use tokio::{sync::OnceCell, time::Instant};
 
-use super::{DecodeOptions, Decoder};
+use super::{DecodeOptions, Decoder, absent::AbsentSchemas};
 use crate::pipeline::{Broker, BrokerFailure};
 
 /// Maximum number of cached schemas, so that a producer that registers endlessly does not fill the memory.
-const MAX_SCHEMAS: usize = 1_000;
+pub(super) const MAX_SCHEMAS: usize = 1_000;
 
 /// Schema id, version and decoding options. Mappings with the same options share the decoder.
 type Key = (u64, Option<u32>, Arc<DecodeOptions>);
@@ -26,14 +26,15 @@ const LATEST_COUNTS: Duration = Duration::from_secs(60);
 pub(crate) struct SchemaCache {
     /// With the time of the look-up.
     known: Mutex<HashMap<Key, (Slot, Instant)>>,
+    absent: AbsentSchemas,
 }
 
 impl SchemaCache {
     /// The decoder for a message's schema, from the cache or the registry.
     ///
     /// # Errors
-    /// The failure of the registry. A failed look-up is not cached; a definition that does not compile is, as a decoder that
-    /// fails for every payload.
+    /// The failure of the registry. A failed look-up is not cached, but for a moment that of an [absent](Self::set_absent)
+    /// schema; a definition that does not compile is, as a decoder that fails for every payload.
     pub(crate) async fn get(
         &self,
         broker: &dyn Broker,
@@ -41,9 +42,24 @@ impl SchemaCache {
         version: Option<u32>,
         options: &Arc<DecodeOptions>,
     ) -> Result<Arc<Decoder>, BrokerFailure> {
+        if let Some(failure) = self.absent.answer((id, version)) {
+            return Err(failure);
+        }
         let slot = self.slot((id, version, Arc::clone(options)));
         let compiled = async { Ok(Arc::new(Decoder::new(broker.schema(id, version).await?, options))) };
-        slot.get_or_try_init(|| compiled).await.cloned()
+        let found = slot.get_or_try_init(|| compiled).await.cloned();
+        self.absent.answered((id, version), &found);
+        found
+    }
+
+    /// Remembers that the registry does not have a schema, as a series of look-ups has shown.
+    pub(crate) fn set_absent(&self, key: (u64, Option<u32>), failure: &BrokerFailure) {
+        self.absent.insert(key, failure);
+    }
+
+    /// Whether one further look-up is enough to know that the registry does not have a schema.
+    pub(crate) fn is_absent(&self, key: (u64, Option<u32>)) -> bool {
+        self.absent.contains(key)
     }
 
     fn slot(&self, key: Key) -> Slot {

@@ -163,6 +163,10 @@ async fn an_invalid_rust_log_is_named() {
     let json: Value = serde_json::from_str(&stdout).expect("one JSON object");
     assert!(json["errors"][0]["message"].as_str().is_some_and(|text| text.contains("RUST_LOG")), "{json}");
     assert_eq!(json["file"], path.display().to_string());
+
+    let mut command = scripted(&["check", "--no-environment", "--config"]);
+    let (code, stdout, stderr) = output(command.arg(&path).env("RUST_LOG", "loud=very")).await;
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

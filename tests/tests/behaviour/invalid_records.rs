@@ -3,7 +3,7 @@
 use danube_sink::{
     ConnectorConfig, MappingSettings, OnInvalidRecord, PayloadFormat, SubscriptionType::Exclusive, dev::BrokerOptions,
 };
-use danube_sink_tests::{Answer, Broker, Ledger, Target, TestSink, mapping, payload, topic};
+use danube_sink_tests::{Answer, Broker, Ledger, Target, TestSink, mapping, payload, topic, until};
 
 use crate::Running;
 
@@ -112,4 +112,44 @@ async fn dead_letters_have_the_payload_and_its_origin() {
     assert_eq!(found[1].2, b"{\"number\": not JSON");
     assert_eq!(found.len(), 2);
     assert_eq!(embedded.subscription(&topic, "test").map(|status| status.acked), Some(10));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_larger_than_the_broker_takes_is_published_without_what_makes_it_so() {
+    const LARGEST: usize = 4 * 1024 * 1024;
+    let broker = Broker::embedded(BrokerOptions::default()).await;
+    let (topic, dead) = (topic("large"), topic("letters"));
+    let target = Target::default();
+    let sink = TestSink::new(&target, &[&topic], Exclusive);
+    let to_dead_letters = |settings: &mut MappingSettings| {
+        settings.on_invalid_record = OnInvalidRecord::DeadLetter;
+        settings.dead_letter_topic = Some(dead.clone());
+        settings.payload_format = PayloadFormat::Json;
+    };
+    let producer = broker.producer(&topic, "p", None).await;
+    let set = |config: &mut ConnectorConfig| add_mapping(&topic, config, to_dead_letters);
+    let running = Running::start(broker.url(), sink, set).await.ready().await;
+    let attributes = |length: usize| Some([("trace".to_owned(), "t".repeat(length))].into());
+    let large = b"x".repeat(LARGEST - 200);
+    producer.send(large.clone(), attributes(8)).await.expect("a confirmation");
+    producer.send(b"no JSON".to_vec(), attributes(LARGEST - 200)).await.expect("a confirmation");
+    producer.send(payload(1), None).await.expect("a confirmation");
+    target.holds(1).await;
+    let embedded = broker.embedded.as_ref().expect("an embedded broker");
+    until("all are settled", || async {
+        embedded.subscription(&topic, "test").is_some_and(|status| status.acked == 3)
+    })
+    .await;
+    running.stop().await.expect("a clean end");
+
+    let mut letters = embedded.messages(&dead);
+    letters.sort_by_key(|letter| letter.attributes["x-original-topic-offset"].clone());
+    let omitted: Vec<_> = letters.iter().map(|letter| letter.attributes["x-omitted"].as_str()).collect();
+    assert_eq!(omitted, ["payload of 4194104 bytes", "payload of 7 bytes, attributes, routing key"]);
+    for letter in &letters {
+        assert!(letter.payload.is_empty());
+        assert!(letter.attributes["x-failure-reason"].starts_with("not JSON"));
+    }
+    assert_eq!(letters[0].attributes.get("trace").map(String::as_str), Some("tttttttt"));
+    assert_eq!(letters[1].attributes.get("trace"), None);
 }

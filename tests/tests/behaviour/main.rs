@@ -11,6 +11,7 @@ mod filtering;
 mod health;
 mod invalid_records;
 mod killed;
+mod memory;
 mod outage;
 mod process;
 mod reset;

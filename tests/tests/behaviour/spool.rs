@@ -263,15 +263,18 @@ async fn drain_is_refused_while_the_connector_runs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn export_writes_json_lines_and_settles_nothing() {
     let setup = Setup::new("spool_export");
-    setup.left(&[b"{\n\"n\": 18446744073709551616,\r\n\"n\": 1.10}", b"plain text", &[0xff, 0x00]]).await;
+    setup
+        .left(&[b"{\n\"n\": 18446744073709551616,\r\n\"n\": 1.10}", b"plain text", &[0xff, 0x00], b"{\"a\":\"x\ny\"}"])
+        .await;
     let (code, stdout, stderr) = setup.without_broker("good", &["spool", "export"]).await;
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
     let lines: Vec<&str> = stdout.lines().collect();
-    assert_eq!(lines.len(), 3, "{stdout}");
+    assert_eq!(lines.len(), 4, "{stdout}");
     assert!(lines[0].contains("\"payload\":{ \"n\": 18446744073709551616,  \"n\": 1.10}"), "{stdout}");
     let lines: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!((&lines[1]["payload_text"], &lines[1]["payload"]), (&"plain text".into(), &Value::Null));
     assert_eq!((&lines[2]["payload_base64"], &lines[2]["offset"]), (&"/wA=".into(), &2.into()));
+    assert_eq!((&lines[3]["payload_text"], &lines[3]["payload"]), (&"{\"a\":\"x\ny\"}".into(), &Value::Null));
     for line in &lines {
         let expected = [setup.topic.as_str(), "test", "shop", "north"].map(Value::from);
         assert_eq!(
@@ -287,13 +290,13 @@ async fn export_writes_json_lines_and_settles_nothing() {
     // The mapping of the records is not configured here.
     let mut other = setup.of_topic(NO_BROKER, "good", "/default/other", &["spool", "export", name]);
     let (code, shown, stderr) = output(&mut other).await;
-    assert_eq!((code, shown), (Some(0), format!("3 records written to {name}\n")), "{stderr}");
+    assert_eq!((code, shown), (Some(0), format!("4 records written to {name}\n")), "{stderr}");
     assert_eq!(fs::read_to_string(&file).expect("the file"), stdout);
     assert_private(&file);
     let (code, _, stderr) = setup.without_broker("good", &["spool", "export", name]).await;
     assert_eq!(code, Some(1));
     assert!(stderr.starts_with(&format!("error: the export cannot be written to {name}: ")), "{stderr}");
-    assert_eq!(setup.status().await["records"], 3);
+    assert_eq!(setup.status().await["records"], 4);
 }
 
 #[cfg(unix)]

@@ -1,7 +1,10 @@
 //! Warnings of settings that are valid but do not work well.
 
 use crate::{
-    config::{ConnectorConfig, MappingSettings, SubscriptionType, private::ConnectorInfo},
+    config::{
+        ConnectorConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, SubscriptionType,
+        private::{ConnectorInfo, quoted},
+    },
     pipeline::{DEFAULT_WINDOW, delivery_bytes},
     runtime::mappings::smallest_window,
 };
@@ -13,12 +16,17 @@ const LARGEST_WINDOW: usize = 10_000;
 const REMEDY: &str =
     "; with data_dir, messages are acknowledged when this machine's disk has them, however long the target takes";
 
-/// The warnings of each mapping.
+/// The warnings of the spool and of each mapping.
 pub(in crate::cli) fn of(declared: &ConnectorInfo, core: &ConnectorConfig) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut found = spool(core);
     for mapping in &core.mappings {
         let topic = &mapping.consumer.topic;
-        let mut checks = vec![order(declared, mapping), broker_facts(mapping), partitions(mapping)];
+        let mut checks = vec![
+            order(declared, mapping),
+            broker_facts(mapping),
+            partitions(mapping),
+            dead_letter_topic(declared, core, mapping),
+        ];
         // With a spool, acknowledgements do not wait for the target.
         if core.data_dir.is_none() {
             let remedy = if can_be_spooled(core) { REMEDY } else { "" };
@@ -91,8 +99,12 @@ fn can_be_spooled(core: &ConnectorConfig) -> bool {
 
 /// Whether a number is the connector's own default, which the user did not set.
 fn is_default(declared: &ConnectorInfo, key: &str, value: u128) -> bool {
-    let default = declared.mapping_defaults.iter().find(|(name, _)| *name == key);
-    default.is_some_and(|(_, text)| text.replace('_', "").parse() == Ok(value))
+    default(declared, key).is_some_and(|text| text.replace('_', "").parse() == Ok(value))
+}
+
+/// The connector's own default of a key, as TOML.
+fn default(declared: &ConnectorInfo, key: &str) -> Option<&'static str> {
+    declared.mapping_defaults.iter().find(|(name, _)| *name == key).map(|(_, text)| *text)
 }
 
 fn window(mapping: &MappingSettings) -> Option<String> {
@@ -120,8 +132,7 @@ fn memory(core: &ConnectorConfig, mapping: &MappingSettings) -> Option<String> {
 /// A connector whose code has an ordered type as its default relies on the order.
 fn order(declared: &ConnectorInfo, mapping: &MappingSettings) -> Option<String> {
     let kind = mapping.consumer.subscription_type;
-    let (_, written_for) = declared.mapping_defaults.iter().find(|(key, _)| *key == "subscription_type")?;
-    let written_for = written_for.trim_matches('"');
+    let written_for = default(declared, "subscription_type")?.trim_matches('"');
     (kind == SubscriptionType::Shared && written_for != kind.as_str()).then(|| {
         format!("the connector is written for {written_for} subscriptions; {kind} subscriptions preserve no order")
     })
@@ -176,10 +187,37 @@ fn partitions(mapping: &MappingSettings) -> Option<String> {
     ))
 }
 
+/// Settings of a spool that is not there; no error, because one file may be used with `data_dir` and without.
+fn spool(core: &ConnectorConfig) -> Vec<String> {
+    if core.data_dir.is_some() {
+        return Vec::new();
+    }
+    let default = ConnectorConfig::new("", "");
+    let no_effect = |key, value: String| {
+        format!("`{key}` = {value} has no effect without `data_dir`: set `data_dir`, or remove `{key}`")
+    };
+    let sync = (core.sync != default.sync).then(|| no_effect("sync", core.sync.to_string()));
+    let max_bytes = (core.spool_max_bytes != default.spool_max_bytes)
+        .then(|| no_effect("spool_max_bytes", core.spool_max_bytes.to_string()));
+    sync.into_iter().chain(max_bytes).collect()
+}
+
+fn dead_letter_topic(declared: &ConnectorInfo, core: &ConnectorConfig, mapping: &MappingSettings) -> Option<String> {
+    let topic = mapping.dead_letter_topic.as_deref()?;
+    let is_used = mapping.on_invalid_record == OnInvalidRecord::DeadLetter
+        || core.on_retries_exhausted == OnRetriesExhausted::DeadLetter
+        || default(declared, "dead_letter_topic") == Some(&quoted(topic));
+    (!is_used).then(|| {
+        "`dead_letter_topic` has no effect: set `on_invalid_record` = \"dead_letter\" here, or `on_retries_exhausted` at the \
+         root of the file, or remove `dead_letter_topic`"
+            .to_owned()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ConsumerConfig;
+    use crate::config::{ConsumerConfig, SpoolSync};
 
     fn core() -> ConnectorConfig {
         let mut core = ConnectorConfig::new("http://localhost:6650", "sink");
@@ -254,6 +292,37 @@ mod tests {
             expected_schema_subject: None,
         };
         MappingSettings::new(consumer, &ConnectorConfig::new("http://localhost:6650", "sink"))
+    }
+
+    #[test]
+    fn a_dead_letter_topic_that_no_policy_uses_is_a_warning() {
+        let mut core = core();
+        core.mappings[0].dead_letter_topic = Some("/default/dead".to_owned());
+        let warnings = of(&ConnectorInfo::EMPTY, &core).concat();
+        assert!(
+            warnings.contains("/default/a: `dead_letter_topic` has no effect: set `on_invalid_record`"),
+            "{warnings}"
+        );
+        let of_code =
+            ConnectorInfo { mapping_defaults: &[("dead_letter_topic", "\"/default/dead\"")], ..ConnectorInfo::EMPTY };
+        assert_eq!(of(&of_code, &core), [""; 0], "a default of the connector needs no warning");
+        core.on_retries_exhausted = OnRetriesExhausted::DeadLetter;
+        assert_eq!(of(&ConnectorInfo::EMPTY, &core), [""; 0]);
+        core.on_retries_exhausted = OnRetriesExhausted::Wait;
+        core.mappings[0].on_invalid_record = OnInvalidRecord::DeadLetter;
+        assert_eq!(of(&ConnectorInfo::EMPTY, &core), [""; 0]);
+    }
+
+    #[test]
+    fn settings_of_a_spool_without_one_are_a_warning() {
+        let mut core = core();
+        (core.sync, core.spool_max_bytes) = (SpoolSync::Always, 1 << 20);
+        let warnings = of(&ConnectorInfo::EMPTY, &core);
+        let expected = ["`sync` = always has no effect", "`spool_max_bytes` = 1048576 has no effect"];
+        assert!(warnings.iter().zip(expected).all(|(warning, text)| warning.starts_with(text)), "{warnings:?}");
+        assert_eq!(warnings.len(), 2);
+        core.data_dir = Some("/var/lib/sink".into());
+        assert_eq!(of(&ConnectorInfo::EMPTY, &core), [""; 0]);
     }
 
     #[test]

@@ -126,8 +126,7 @@ impl<'a> Line<'a> {
     fn of(subscription: &'a str, ExportedRecord { record, is_damaged }: &'a ExportedRecord) -> Self {
         let StoredRecord { position: _, offset, sequence, publish_time, attributes, key, payload, source } = record;
         let text = std::str::from_utf8(payload);
-        // Line breaks of JSON are between its tokens only.
-        let json = text.ok().and_then(|text| RawValue::from_string(text.replace(['\n', '\r'], " ")).ok());
+        let json = text.ok().and_then(json_in_one_line);
         Self {
             topic: &source.topic,
             subscription,
@@ -145,6 +144,12 @@ impl<'a> Line<'a> {
             payload: json,
         }
     }
+}
+
+/// A text without line breaks, if it is JSON; there they are between the tokens only.
+fn json_in_one_line(text: &str) -> Option<Box<RawValue>> {
+    let json: &RawValue = serde_json::from_str(text).ok()?;
+    RawValue::from_string(json.get().replace(['\n', '\r'], " ")).ok()
 }
 
 fn not_written(path: &Path, error: &io::Error) -> ConnectorError {

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use tonic::Status;
+
 use super::{TOPIC, client, dead_letter, publish, start};
 use crate::{
     dev::{BrokerOptions, EmbeddedBroker, Keep},
-    pipeline::{Broker, FailureKind},
+    pipeline::{Broker, BrokerFailure, FailureKind},
 };
 
 const DEAD: &str = "/default/dead";
@@ -19,6 +21,7 @@ async fn everything_of_a_dead_letter_is_published_and_answered_in_order() {
     let answers = client.publish(DEAD, dead_letters).await;
     let failed: Vec<_> = answers.iter().enumerate().filter(|(_, answer)| answer.is_err()).map(|(n, _)| n).collect();
     assert_eq!(failed, [250], "{:?}", answers[failed[0]]);
+    assert_eq!(answers[250].as_ref().unwrap_err().kind, FailureKind::TooLarge);
     let mut stored = embedded.messages(DEAD);
     stored.sort_by_key(|message| message.attributes["number"].parse::<usize>().unwrap());
     assert_eq!(stored.len(), 499);
@@ -30,6 +33,19 @@ async fn everything_of_a_dead_letter_is_published_and_answered_in_order() {
     }
     // And the next list is published.
     publish(&client, DEAD, 1).await;
+}
+
+#[test]
+fn a_message_that_is_refused_for_its_size_is_told_from_other_refusals() {
+    for (status, kind) in [
+        (Status::out_of_range("Error, decoded message length too large: found 9 bytes"), FailureKind::TooLarge),
+        (Status::resource_exhausted("grpc: received message larger than max (9 vs. 8)"), FailureKind::TooLarge),
+        (Status::invalid_argument("Message size 9 exceeds maximum allowed 8 for topic /a/b"), FailureKind::TooLarge),
+        (Status::invalid_argument("the message has no id"), FailureKind::Refused),
+        (Status::resource_exhausted("Producer limit per topic reached"), FailureKind::Moved),
+    ] {
+        assert_eq!(BrokerFailure::from(status.clone()).kind, kind, "{status}");
+    }
 }
 
 #[tokio::test]

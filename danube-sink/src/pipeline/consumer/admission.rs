@@ -1,6 +1,6 @@
 //! Admission: turns messages into records in hand, while memory lasts.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::time::Instant;
 
@@ -149,7 +149,8 @@ impl ConsumerTask {
         // Batches from the spool wait to be filled: nothing holds back until they are settled.
         let is_burst = !self.mapping.role.is_delivery() && self.credit.is_burst(unacknowledged, now);
         let Self { mapping, partition, .. } = self;
-        let origin = Box::new(ChunkOrigin { partition: Arc::clone(partition), epoch, arrived: now, _charge: charge });
+        let (partition_of_chunk, charge) = (Arc::clone(partition), Mutex::new(charge));
+        let origin = Box::new(ChunkOrigin { partition: partition_of_chunk, epoch, arrived: now, charge });
         let chunk =
             Chunk::new(Arc::clone(&mapping.topic), Arc::clone(&mapping.subscription), partition.number, entries);
         let chunk = Arc::new(chunk.received(origin));

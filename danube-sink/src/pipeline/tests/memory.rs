@@ -7,7 +7,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures_util::{StreamExt, future::join_all, stream};
 use tokio::{
     sync::Notify,
@@ -57,6 +56,8 @@ pub(super) enum Kind {
     WithSchema,
     /// Its payload does not match its schema.
     Invalid,
+    /// The registry does not have its schema.
+    Unregistered,
 }
 
 const BYTES_SCHEMA: u64 = 1;
@@ -83,7 +84,7 @@ impl MemoryBroker {
 
     /// The same, with a routing key.
     pub(super) fn publish_keyed(&self, topic: &str, key: Option<&str>, bytes: usize, kind: Kind, skips: bool) -> usize {
-        let invalid = kind == Kind::Invalid;
+        let invalid = matches!(kind, Kind::Invalid | Kind::Unregistered);
         let number = self.0.ledger.published(Entry::new(topic, key, invalid, skips));
         let mut payload = number.to_le_bytes().to_vec();
         payload.resize(bytes.max(8), b'.');
@@ -91,17 +92,12 @@ impl MemoryBroker {
             Kind::Plain => None,
             Kind::WithSchema => Some((BYTES_SCHEMA, Some(1))),
             Kind::Invalid => Some((JSON_SCHEMA, Some(1))),
+            Kind::Unregistered => Some((3, Some(1))),
         };
         let mut state = self.0.state();
         state.clock += 1;
-        let publish_time = 1_700_000_000_000 + state.clock;
-        state.log(topic).publish(Stored {
-            number,
-            payload: Bytes::from(payload),
-            key: key.map(str::to_owned),
-            schema,
-            publish_time,
-        });
+        let (publish_time, key) = (1_700_000_000_000 + state.clock, key.map(str::to_owned));
+        state.log(topic).publish(Stored { number, payload: payload.into(), key, schema, publish_time });
         self.0.changed.notify_waiters();
         number
     }
@@ -236,23 +232,24 @@ impl Broker for MemoryBroker {
 
     async fn schema(&self, id: u64, version: Option<u32>) -> Result<SchemaInfo, BrokerFailure> {
         self.0.state().faults.check(Fault::RegistryFails)?;
+        let schema_type = match id {
+            BYTES_SCHEMA => SchemaType::Bytes,
+            JSON_SCHEMA => SchemaType::JsonSchema,
+            _ => return Err(BrokerFailure::new(FailureKind::Missing, "no such schema")),
+        };
         Ok(SchemaInfo {
             subject: format!("subject-{id}"),
             version: version.unwrap_or(1),
-            schema_type: if id == JSON_SCHEMA { SchemaType::JsonSchema } else { SchemaType::Bytes },
+            schema_type,
             definition: String::new(),
             fingerprint: String::new(),
         })
     }
 
     async fn create_topic(&self, topic: &str, partitions: Option<u32>) -> Result<(), BrokerFailure> {
-        let names = match partitions {
-            Some(partitions) => (0..partitions).map(|number| format!("{topic}-part-{number}")).collect(),
-            None => vec![topic.to_owned()],
-        };
-        for name in names {
-            self.create(&name, Dispatch::default());
-        }
+        let partition = |number| format!("{topic}-part-{number}");
+        let names = partitions.map_or_else(|| vec![topic.to_owned()], |count| (0..count).map(partition).collect());
+        names.iter().for_each(|name| self.create(name, Dispatch::default()));
         Ok(())
     }
 

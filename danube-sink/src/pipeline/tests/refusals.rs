@@ -349,6 +349,19 @@ async fn a_record_that_was_never_tried_is_not_dead_lettered_for_another_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_schema_that_the_registry_lacks_costs_one_series_of_look_ups() {
+    let mut bench = Bench::with_window(1_000);
+    bench.config.max_retries = 5;
+    bench.publish_to(TOPIC, 100, Kind::Unregistered);
+    bench.publish(1);
+    let pipeline = bench.start();
+    let took = bench.settled().await;
+    assert!(took < 30 * SECOND, "took {took:?}");
+    assert_eq!((bench.broker.dead_letters().len(), bench.ledger.confirmations().len()), (100, 1));
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_invalid_records_are_published_at_once() {
     let mut bench = Bench::with_window(1_000);
     bench.mapping().batch_size = 500;

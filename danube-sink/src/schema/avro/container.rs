@@ -23,6 +23,8 @@ pub(super) struct Header<'p> {
 pub(super) struct Block {
     pub(super) count: u64,
     pub(super) data: Bytes,
+    /// Whether the data is beside the payload, not a slice of it.
+    pub(super) is_decompressed: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -79,7 +81,7 @@ impl<'p> Header<'p> {
             if cursor.take(SYNC)? != self.sync {
                 return Err(Problem::new("a block without the file's sync marker"));
             }
-            blocks.push(Block { count, data });
+            blocks.push(Block { count, data, is_decompressed: !matches!(self.codec, Codec::Null) });
         }
         Ok(blocks)
     }

@@ -175,6 +175,17 @@ impl Content {
         self.read::<IgnoredAny>(payload).map(drop)
     }
 
+    /// The bytes that it has beside the payload.
+    pub(crate) fn own_bytes(&self) -> usize {
+        match &self.data {
+            Data::Payload => 0,
+            Data::Written(datum) => datum.len(),
+            Data::Blocks(blocks) => {
+                blocks.iter().filter(|block| block.is_decompressed).map(|block| block.data.len()).sum()
+            }
+        }
+    }
+
     pub(crate) fn read<T: DeserializeOwned>(&self, payload: &[u8]) -> Result<T, Problem> {
         match &self.data {
             Data::Payload => read::whole(&self.plan, payload, |reader| T::deserialize(reader)),

@@ -80,6 +80,11 @@ impl Content {
         self.read::<IgnoredAny>(payload).map(drop)
     }
 
+    /// The bytes that it has beside the payload.
+    pub(crate) fn own_bytes(&self) -> usize {
+        self.written.as_ref().map_or(0, Vec::len)
+    }
+
     pub(crate) fn read<T: DeserializeOwned>(&self, payload: &[u8]) -> Result<T, Problem> {
         read::whole(&self.plan, self.written.as_deref().unwrap_or(payload), |reader| T::deserialize(reader))
     }
