@@ -55,7 +55,8 @@ mod table;
 mod text;
 pub(crate) mod time;
 
-#[cfg(all(test, any(feature = "avro", feature = "protobuf")))]
+#[cfg(test)]
+#[cfg(any(feature = "avro", feature = "protobuf"))]
 mod tests;
 
 pub use danube_sink_config::{AvroEncoding, DecodeOptions, NumberEncoding};
