@@ -5,9 +5,8 @@ use std::{
     fs::{self, DirEntry, File},
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
-    process,
     sync::{
-        Mutex, PoisonError,
+        LazyLock, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -67,8 +66,9 @@ impl Folder {
     pub(crate) fn stage(&self, name: &str, blocks: impl IntoIterator<Item: AsRef<[u8]>>) -> io::Result<Partial> {
         let path = self.root.join(name);
         create_below(&self.root, path.parent().unwrap_or(&self.root))?;
-        let partial = Partial { path: partial(&path), is_published: false };
-        let mut file = File::create(&partial.path)?;
+        let path = partial(&path);
+        let mut file = File::create_new(&path)?;
+        let partial = Partial { path, is_published: false };
         let mut unsynchronized = 0;
         for block in blocks {
             let block = block.as_ref();
@@ -170,11 +170,14 @@ fn create_below(root: &Path, folder: &Path) -> io::Result<bool> {
 
 const PARTIAL: &str = ".partial";
 
+/// Distinguishes this process. Its id does not: in containers that share a folder, both may be 1.
+static PROCESS: LazyLock<u32> = LazyLock::new(rand::random);
+static WRITES: AtomicU64 = AtomicU64::new(0);
+
 /// The name of a file that is being written, which no other write has. Readers skip it for its dot.
 fn partial(path: &Path) -> PathBuf {
-    static WRITES: AtomicU64 = AtomicU64::new(0);
     let number = WRITES.fetch_add(1, Ordering::Relaxed);
-    path.with_file_name(format!(".{}.{}-{number}{PARTIAL}", file_name(path), process::id()))
+    path.with_file_name(format!(".{}.{}-{number}{PARTIAL}", file_name(path), *PROCESS))
 }
 
 /// The files in a folder that were not published, with the names that they are staged for.
@@ -192,4 +195,21 @@ fn staged_for(partial: &str) -> Option<&str> {
 
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::temporary;
+
+    #[test]
+    fn a_file_that_another_process_stages_is_neither_written_nor_removed() {
+        let folder = Folder::new(temporary("staged"));
+        let next = WRITES.load(Ordering::Relaxed);
+        let staged = (next..next + 1_000).map(|number| folder.root.join(format!(".a.{}-{number}{PARTIAL}", *PROCESS)));
+        let staged: Vec<_> = staged.collect();
+        staged.iter().for_each(|path| fs::write(path, "of another").unwrap());
+        assert_eq!(folder.stage("a", [b"own"]).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert!(staged.iter().all(|path| fs::read_to_string(path).unwrap() == "of another"));
+    }
 }

@@ -46,8 +46,8 @@ pub(super) async fn call_each(
             Some((index, answer)) = in_flight.next() => {
                 last_progress = Instant::now();
                 let answer: Result<Bytes, BrokerFailure> = answer;
-                if answer.is_ok() {
-                    link.answered();
+                if answer.as_ref().err().is_none_or(|failure| !failure.is_of_connection()) {
+                    link.answered(last_progress);
                 }
                 if let Some(slot) = answers.get_mut::<usize>(index) {
                     *slot = Some(answer.map(drop).map_err(|failure| link.failed(failure)));

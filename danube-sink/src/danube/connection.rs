@@ -273,8 +273,7 @@ impl<T> Link<T> {
     /// Gives up the connection if the failure suggests that it is dead.
     pub(super) fn lost_by(&self, failure: &BrokerFailure) {
         let mut current = self.slot.current();
-        let lost = matches!(failure.kind, FailureKind::Unreachable | FailureKind::Untrusted);
-        if lost && current.generation == self.generation {
+        if failure.is_of_connection() && current.generation == self.generation {
             current.open = None;
         }
     }
@@ -286,8 +285,8 @@ impl<T> Link<T> {
     }
 
     /// Records that a call was answered.
-    pub(super) fn answered(&self) {
-        self.slot.answered.store(self.slot.millis(Instant::now()), Ordering::Relaxed);
+    pub(super) fn answered(&self, at: Instant) {
+        self.slot.answered.store(self.slot.millis(at), Ordering::Relaxed);
     }
 
     /// Handles calls that got no answer since then. If others did, the connection is not dead: a topic's dispatcher hangs.

@@ -15,6 +15,11 @@ impl BrokerFailure {
         Self::new(FailureKind::Refused, message)
     }
 
+    /// Whether the connection failed, and not the broker's answer.
+    pub(crate) fn is_of_connection(&self) -> bool {
+        matches!(self.kind, FailureKind::Unreachable | FailureKind::Untrusted)
+    }
+
     /// Adds the address of the broker that did not answer.
     pub(crate) fn at(mut self, address: &str) -> Self {
         let what = match self.kind {

@@ -4,14 +4,14 @@
 //!
 //! - `expression`: compiles an expression, and evaluates it for a record
 //! - `references`: which variables and parts of the payload an expression reads, and how often it repeats
-//! - `budget`: how many values and how long strings its loops may have
+//! - `loop_limit`: how many values and how long strings its loops may have
 //! - `payload`: those parts of a payload as values of CEL
 //! - `patterns`: the function `matches`
 
 #[cfg(feature = "cel")]
-mod budget;
-#[cfg(feature = "cel")]
 mod expression;
+#[cfg(feature = "cel")]
+mod loop_limit;
 #[cfg(feature = "cel")]
 mod patterns;
 #[cfg(feature = "cel")]

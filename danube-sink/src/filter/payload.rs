@@ -14,7 +14,7 @@ use serde::{
     de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::{budget::Budget, expression::TOO_MANY};
+use super::{expression::TOO_MANY, loop_limit::LoopLimit};
 use crate::record::SinkRecord;
 
 /// The part of a value that an expression reads.
@@ -49,20 +49,20 @@ impl Wanted {
 pub(super) fn of<'r>(
     record: &'r SinkRecord,
     wanted: &Wanted,
-    budget: &Budget,
+    limit: &LoopLimit,
 ) -> Result<Box<dyn Val + 'r>, &'static str> {
     // Without a schema its payload is an empty text.
     if record.is_tombstone() {
         return Ok(Box::new(CelNull));
     }
-    let part = Part { wanted, budget };
+    let part = Part { wanted, limit };
     if let Some(json) = record.possible_json() {
         // One pass for the values and for whether it is JSON.
         let mut deserializer = serde_json::Deserializer::from_str(json);
         let built = part.deserialize(&mut deserializer);
         match built.and_then(|built| deserializer.end().map(|()| built)) {
             Ok(built) => return Ok(built),
-            Err(_) => budget.reset(),
+            Err(_) => limit.reset(),
         }
     }
     let text = record.borrowed_json();
@@ -70,13 +70,13 @@ pub(super) fn of<'r>(
         Some(json) => part.deserialize(&mut serde_json::Deserializer::from_str(json)).map_err(drop),
         None => part.deserialize(record.payload()).map_err(drop),
     };
-    built.map_err(|()| if budget.is_spent() { TOO_MANY } else { "the payload cannot be read" })
+    built.map_err(|()| if limit.is_spent() { TOO_MANY } else { "the payload cannot be read" })
 }
 
 #[derive(Clone, Copy)]
 struct Part<'w> {
     wanted: &'w Wanted,
-    budget: &'w Budget,
+    limit: &'w LoopLimit,
 }
 
 type Built<'de> = Box<dyn Val + 'de>;
@@ -85,7 +85,7 @@ impl<'de> DeserializeSeed<'de> for Part<'_> {
     type Value = Built<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Built<'de>, D::Error> {
-        if !self.budget.count() {
+        if !self.limit.count() {
             return Err(de::Error::custom(TOO_MANY));
         }
         deserializer.deserialize_any(self)
@@ -119,12 +119,12 @@ impl<'de> Visitor<'de> for Part<'_> {
     }
 
     fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Built<'de>, E> {
-        self.budget.string(value);
+        self.limit.string(value);
         Ok(Box::new(CelString::from(value)))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Built<'de>, E> {
-        self.budget.string(value);
+        self.limit.string(value);
         Ok(Box::new(CelString::from(value.to_owned())))
     }
 
@@ -149,7 +149,7 @@ impl<'de> Visitor<'de> for Part<'_> {
                 Wanted::Fields(wanted) => wanted.get(&name),
             };
             if let Some(wanted) = wanted {
-                self.budget.string(&name);
+                self.limit.string(&name);
                 let value = fields.next_value_seed(Part { wanted, ..self })?;
                 map.insert(CelMapKey::from(name), value);
             } else {

@@ -5,7 +5,7 @@ use cel::{
     common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, operators},
 };
 
-use super::{budget::Loops, patterns, payload::Wanted};
+use super::{loop_limit::Loops, patterns, payload::Wanted};
 use crate::record::Metadata;
 
 pub(super) const PAYLOAD: &str = "payload";

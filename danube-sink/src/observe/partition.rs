@@ -209,7 +209,7 @@ impl PartitionObserver {
         self.0.state().event(format!("{messages} messages were published before the subscription was created"));
         tracing::warn!(
             topic = %self.0.topic, %subscription, %consumer, messages,
-            "the topic did not exist when the connector started, and {messages} messages were published before the \
+            "the topic or partition did not exist when the connector started, and {messages} messages were published before the \
              subscription was created, which this connector does not receive. Set create_topics = true, and `partitions` for a \
              partitioned topic, so that topic and subscription exist before the first producer"
         );

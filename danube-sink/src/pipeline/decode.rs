@@ -250,16 +250,16 @@ impl Decoding {
             let segment = run.split_to(count);
             if is_kept { batch.push(segment) } else { self.settle_filtered(segment) }
         }
-        let mut apart = None;
+        let mut alone = None;
         if let Some(opened) = large {
-            let mut large = run.split_apart(&self.budget);
+            let mut large = run.split_first(&self.budget);
             large.add_bytes(opened.own_bytes());
             self.bytes += large.bytes();
             large.decode(0, &known.decoder, opened);
             match self.keeps(&large, 0) {
                 Ok(true) => batch.push(large),
                 Ok(false) => self.settle_filtered(large),
-                Err(reason) => (invalid, apart) = (Some(reason), Some(large)),
+                Err(reason) => (invalid, alone) = (Some(reason), Some(large)),
             }
         }
         if let Some(problem) = invalid {
@@ -267,7 +267,7 @@ impl Decoding {
                 None => problem,
                 Some(schema) => format!("{problem} (schema {} version {})", schema.subject, schema.version),
             };
-            self.invalid(apart.as_mut().unwrap_or(run), Some(&known.decoder), reason, batch);
+            self.invalid(alone.as_mut().unwrap_or(run), Some(&known.decoder), reason, batch);
         }
     }
 

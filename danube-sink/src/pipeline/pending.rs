@@ -150,7 +150,7 @@ impl PendingRun {
     }
 
     /// Splits off the first record, in a chunk of its own: what is decoded of it is freed with it, not with its neighbours.
-    pub(crate) fn split_apart(&mut self, budget: &Budget) -> Self {
+    pub(crate) fn split_first(&mut self, budget: &Budget) -> Self {
         let mut first = self.split_to(1);
         let index = std::mem::take(&mut first.range).start;
         first.copy_of(index, budget)

@@ -56,6 +56,6 @@ fn names(files: &[File]) -> Vec<&str> {
     files.iter().map(|file| file.name.as_str()).collect()
 }
 
-fn temporary(name: &str) -> std::path::PathBuf {
+pub(crate) fn temporary(name: &str) -> std::path::PathBuf {
     folder(name)
 }

@@ -74,7 +74,8 @@ impl Losses {
             self.last_published = message.publish_time;
             return;
         }
-        if std::mem::take(&mut self.was_missing) && offset > 0 {
+        // Others of the subscription may have those before it.
+        if std::mem::take(&mut self.was_missing) && offset > 0 && self.is_only_reader {
             partition.observer.late_start(offset);
         }
         let was_lost = std::mem::take(&mut self.was_lost);

@@ -7,8 +7,8 @@
 use super::{Counts, DeliveryLedger, Slot, State};
 
 impl DeliveryLedger {
-    /// The slot of the offset, in a new epoch if offsets restarted.
-    pub(super) fn reach(&mut self, offset: u64, fingerprint: u64) -> &mut Slot {
+    /// Begins an epoch if the message at an offset shows that offsets restarted.
+    pub(super) fn check_epoch(&mut self, offset: u64, fingerprint: u64) {
         match self.slots.get(offset).copied() {
             Some(slot) if slot.state == State::Unknown || slot.fingerprint == fingerprint => {}
             Some(slot) => {
@@ -28,7 +28,6 @@ impl DeliveryLedger {
             }
             None => {}
         }
-        self.slots.reach(offset)
     }
 
     /// Whether a message that arrived in this epoch can still be acknowledged.

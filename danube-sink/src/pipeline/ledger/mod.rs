@@ -144,8 +144,9 @@ impl DeliveryLedger {
     pub(crate) fn resume(&mut self, settled: &[Remembered]) {
         for message in settled {
             let at = self.millis(self.started);
-            let slot = self.reach(message.offset, message.fingerprint);
-            *slot = Slot { fingerprint: message.fingerprint, at, state: State::Acked, ..Slot::EMPTY };
+            self.check_epoch(message.offset, message.fingerprint);
+            *self.slots.reach(message.offset) =
+                Slot { fingerprint: message.fingerprint, at, state: State::Acked, ..Slot::EMPTY };
             self.expected = self.expected.max(Some(message.offset + 1));
         }
         self.restarts = 0;
@@ -236,7 +237,7 @@ impl DeliveryLedger {
             self.counts.outdated += 1;
             return Arrival::New;
         }
-        self.reach(offset, fingerprint);
+        self.check_epoch(offset, fingerprint);
         if self.is_unreliable {
             self.counts.outdated += 1;
             return Arrival::New;

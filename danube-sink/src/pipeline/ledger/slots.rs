@@ -142,7 +142,7 @@ impl Slots {
         self.first + self.ring.len() as u64
     }
 
-    /// The place of an offset in the ring, which may be behind its end.
+    /// The index of an offset in the ring, which may be behind its end.
     fn index(&self, offset: u64) -> Option<usize> {
         usize::try_from(offset.checked_sub(self.first)?).ok()
     }

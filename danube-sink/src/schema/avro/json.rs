@@ -37,6 +37,14 @@ struct Writer<'p> {
     steps: usize,
 }
 
+/// What a number loses: it goes to the branch of a union in which it loses least.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Loss {
+    None,
+    OfDouble,
+    OfFloat,
+}
+
 impl Writer<'_> {
     fn write(&mut self, node: Id, value: &JsonValue<'_>) -> Result<(), Problem> {
         self.steps =
@@ -166,40 +174,38 @@ impl Writer<'_> {
                 }
             }
         }
-        for (index, branch) in branches.iter().enumerate() {
-            if self.rounds(branch, value) && branches.iter().any(|other| self.holds(other, value)) {
-                continue;
-            }
-            self.long(index as i64);
-            match self.write(branch.node, value) {
-                Ok(()) => return Ok(()),
-                // For `["null", X]`, the problem with X is the most useful one.
-                Err(problem) => {
-                    inside = inside.or((!matches!(value, JsonValue::Null) && branches.len() == 2).then_some(problem))
+        for loss in [Loss::None, Loss::OfDouble, Loss::OfFloat] {
+            for (index, branch) in branches.iter().enumerate() {
+                if self.loss(branch, value) != loss {
+                    continue;
                 }
+                self.long(index as i64);
+                match self.write(branch.node, value) {
+                    Ok(()) => return Ok(()),
+                    // For `["null", X]`, the problem with X is the most useful one.
+                    Err(problem) => {
+                        inside =
+                            inside.or((!matches!(value, JsonValue::Null) && branches.len() == 2).then_some(problem));
+                    }
+                }
+                self.out.truncate(mark);
             }
-            self.out.truncate(mark);
         }
         Err(inside.unwrap_or_else(|| expected("one of the union's types")))
     }
 
-    /// Whether the branch is of floating-point numbers, and the value is a number between two of them.
-    fn rounds(&self, branch: &Branch, value: &JsonValue<'_>) -> bool {
-        let is_float = matches!(self.plan.nodes[branch.node], Node::Float | Node::Double);
-        is_float && matches!(value, JsonValue::Number(_)) && !self.holds(branch, value)
-    }
-
-    /// Whether the branch is of numbers, and has one that is as close to the value as a double or a long can be.
-    fn holds(&self, branch: &Branch, value: &JsonValue<'_>) -> bool {
-        let JsonValue::Number(text) = value else { return false };
-        match (&self.plan.nodes[branch.node], value.as_i64()) {
-            (Node::Long, whole) => whole.is_some(),
-            (Node::Double, Some(whole)) => i128::from(whole) == whole as f64 as i128,
-            (Node::Double, None) => true,
-            (Node::Float, Some(whole)) => i128::from(whole) == whole as f32 as i128,
-            (Node::Float, None) => text.parse::<f32>().map(f64::from) == text.parse(),
-            _ => false,
-        }
+    /// What a number loses in a branch of floating-point numbers.
+    fn loss(&self, branch: &Branch, value: &JsonValue<'_>) -> Loss {
+        let JsonValue::Number(text) = value else { return Loss::None };
+        let is_whole = !text.contains(['.', 'e', 'E']);
+        let (is_kept, loss) = match (&self.plan.nodes[branch.node], value.as_i64()) {
+            (Node::Double, Some(whole)) => (i128::from(whole) == whole as f64 as i128, Loss::OfDouble),
+            (Node::Double, None) => (!is_whole, Loss::OfDouble),
+            (Node::Float, Some(whole)) => (i128::from(whole) == whole as f32 as i128, Loss::OfFloat),
+            (Node::Float, None) => (!is_whole && text.parse::<f32>().map(f64::from) == text.parse(), Loss::OfFloat),
+            _ => return Loss::None,
+        };
+        if is_kept { Loss::None } else { loss }
     }
 
     /// Writes a decimal from a number, a string of digits, or a string of bytes as in Avro's JSON.

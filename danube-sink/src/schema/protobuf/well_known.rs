@@ -79,8 +79,8 @@ pub(super) fn other<'de, V: Visitor<'de>>(
 fn count(message: &DynamicMessage, limits: &mut Limits) -> Result<(), Problem> {
     limits.descend()?;
     let described = message.descriptor();
-    if let Some(held) = held(message) {
-        count(&held, limits)?;
+    if let Some(inner) = message_in_any(message) {
+        count(&inner, limits)?;
     } else if !described.full_name().starts_with("google.protobuf.") {
         let has_default = |field: &FieldDescriptor| !field.supports_presence() && !message.has_field(field);
         described.fields().filter(has_default).try_for_each(|_| limits.count())?;
@@ -105,7 +105,7 @@ fn count_inside(value: &Value, limits: &mut Limits) -> Result<(), Problem> {
 }
 
 /// The message in an `Any`, if its type is known.
-fn held(message: &DynamicMessage) -> Option<DynamicMessage> {
+fn message_in_any(message: &DynamicMessage) -> Option<DynamicMessage> {
     let described = message.descriptor();
     if described.full_name() != "google.protobuf.Any" {
         return None;

@@ -50,6 +50,8 @@ fn an_ambiguous_payload_is_invalid_without_avro_encoding() {
     assert_eq!(decoder(SchemaType::Avro, SCHEMAS[6]).value(r#"{"b":1}"#).unwrap(), json!({"a": 0, "b": 1}));
 }
 
+const DECIMAL: &str = r#"{"type":"bytes","logicalType":"decimal","precision":30,"scale":2}"#;
+
 #[test]
 fn a_number_in_json_takes_the_branch_that_holds_it() {
     for (union, number, expected) in [
@@ -58,6 +60,11 @@ fn a_number_in_json_takes_the_branch_that_holds_it() {
         (r#"["null","float"]"#, "0.1", json!({ "float": f64::from(0.1_f32) })),
         (r#"["float","long"]"#, "16777217", json!({ "float": 16_777_217 })),
         (r#"["double","long"]"#, "9007199254740993", json!({ "float": 9_007_199_254_740_993_i64 })),
+        (r#"["float","int"]"#, "16777217", json!({ "float": 16_777_217 })),
+        (r#"["float","double"]"#, "9007199254740993", json!({ "float": 9_007_199_254_740_992.0 })),
+        (&format!(r#"["double",{DECIMAL}]"#), "9007199254740993", json!({ "float": "9007199254740993.00" })),
+        (&format!(r#"["double",{DECIMAL}]"#), "90071992547409930001", json!({ "float": "90071992547409930001.00" })),
+        (&format!(r#"["float",{DECIMAL}]"#), "0.1", json!({ "float": "0.10" })),
     ] {
         let record = format!(r#"{{"type":"record","name":"R","fields":[{{"name":"float","type":{union}}}]}}"#);
         let value = decoder(SchemaType::Avro, &record).value(format!(r#"{{"float":{number}}}"#)).unwrap();

@@ -32,13 +32,13 @@ impl Loops {
 }
 
 /// What a record may still have for the loops of an expression to repeat.
-pub(super) struct Budget {
+pub(super) struct LoopLimit {
     most_values: usize,
     values: Cell<usize>,
     longest: Cell<usize>,
 }
 
-impl Budget {
+impl LoopLimit {
     pub(super) fn new(most_values: usize) -> Self {
         Self { most_values, values: Cell::new(most_values), longest: Cell::new(0) }
     }
