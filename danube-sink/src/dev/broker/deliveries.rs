@@ -62,11 +62,12 @@ impl Stream for Deliveries {
                 return Poll::Ready(error.then(moved));
             }
             ready!(this.topics.faults.stall.poll_open(cx));
-            let (next, dead_letters) =
-                this.topic.next(&this.subscription, this.consumer, cx.waker(), &this.topics.faults);
+            let stream = (this.consumer, &*this.end);
+            let (next, dead_letters) = this.topic.next(&this.subscription, stream, cx.waker(), &this.topics.faults);
             this.topics.post(dead_letters);
             match next {
                 Next::Message(message) => return Poll::Ready(Some(Ok(StreamMessage::clone(&message)))),
+                Next::Ended => {}
                 Next::Idle(None) => return Poll::Pending,
                 Next::Idle(Some(until)) => ready!(this.poll_timer(until, cx)),
             }

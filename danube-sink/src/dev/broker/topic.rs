@@ -166,9 +166,19 @@ impl Topic {
         subscription.run(Command::Release(id), &state.log, Instant::now(), faults)
     }
 
-    /// The next message for a consumer's stream.
-    pub(crate) fn next(&self, subscription: &str, id: u64, waker: &Waker, faults: &Faults) -> (Next, DeadLetters) {
+    /// The next message for a consumer's stream, unless the stream has ended: what another one of the consumer replaced must
+    /// neither take its messages nor be woken in its place.
+    pub(crate) fn next(
+        &self,
+        subscription: &str,
+        (id, end): (u64, &StreamEnd),
+        waker: &Waker,
+        faults: &Faults,
+    ) -> (Next, DeadLetters) {
         let state = &mut *self.state();
+        if end.ended().is_some() {
+            return (Next::Ended, DeadLetters::new());
+        }
         let Some(subscription) = state.subscriptions.get_mut(subscription) else {
             return (Next::Idle(None), DeadLetters::new());
         };

@@ -35,6 +35,8 @@ pub(crate) enum Next {
     Message(Arc<StreamMessage>),
     /// No message now; poll again at this time at the latest.
     Idle(Option<Instant>),
+    /// The stream has ended.
+    Ended,
 }
 
 #[derive(Debug)]

@@ -1,9 +1,18 @@
 //! Unit tests of window and key order, with a made-up time.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Wake, Waker};
+
+use danube_core::proto::StreamMessage;
 use tokio::time::Instant;
 
 use super::*;
+use crate::dev::broker::consumers::{Kind, StreamEnd};
+use crate::dev::broker::faults::Faults;
 use crate::dev::broker::keys::{KeyOrder, matches};
+use crate::dev::broker::subscription::{Next, SubscriptionSettings};
+use crate::dev::broker::topic::{Subscriber, Topic};
 use crate::dev::broker::window::Window;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -114,5 +123,42 @@ fn filters_support_stars_and_question_marks() {
         ("", "a", false),
     ] {
         assert_eq!(matches(filter, key), expected, "{filter} {key}");
+    }
+}
+
+/// It may be polled once more before it sees that it has ended.
+#[test]
+fn a_stream_that_was_replaced_takes_neither_messages_nor_the_wake_of_its_successor() {
+    let (topic, faults, now) = (Topic::new(TOPIC.to_owned(), true), Faults::default(), Instant::now());
+    let subscribe = || {
+        let subscriber =
+            Subscriber { name: "one".to_owned(), subscription: "s".into(), kind: Kind::Exclusive, filters: Vec::new() };
+        let settings = SubscriptionSettings {
+            max_unacked_messages: 10,
+            failure_policy: FailurePolicy::default(),
+            realism: Realism::default(),
+        };
+        let (id, _) = topic.subscribe(subscriber, settings, now, &faults).unwrap();
+        (id, topic.attach("s", id, &faults).unwrap().0)
+    };
+    let next = |stream: &(u64, Arc<StreamEnd>), wakes: &Arc<Wakes>| {
+        topic.next("s", (stream.0, &stream.1), &Waker::from(Arc::clone(wakes)), &faults).0
+    };
+    let (of_old, of_new) = (Arc::<Wakes>::default(), Arc::<Wakes>::default());
+    let (old, new) = (subscribe(), subscribe());
+    assert!(matches!(next(&new, &of_new), Next::Idle(_)));
+    assert!(matches!(next(&old, &of_old), Next::Ended));
+    topic.publish(StreamMessage::default(), now, &faults);
+    assert_eq!((of_old.0.load(Ordering::SeqCst), of_new.0.load(Ordering::SeqCst)), (0, 1));
+    assert!(matches!(next(&old, &of_old), Next::Ended));
+    assert!(matches!(next(&new, &of_new), Next::Message(_)));
+}
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
