@@ -179,7 +179,7 @@ impl Decoding {
             Err(failure) if self.is_missing_for_good(key, &failure) => {
                 self.end_outage();
                 let (id, version) = key.unwrap_or_default();
-                self.schemas.set_absent((id, version), &failure);
+                self.schemas.set_missing((id, version), &failure);
                 let reason = format!("schema {id} version {version:?} is not in the registry: {failure}");
                 return self.invalid(run, None, reason, batch);
             }
@@ -336,8 +336,8 @@ impl Decoding {
 
     fn is_missing_for_good(&self, key: SchemaKey, failure: &BrokerFailure) -> bool {
         let missed = self.outage.as_ref().map_or(0, |outage| outage.missed);
-        let is_absent = || key.is_some_and(|key| self.schemas.is_absent(key));
-        failure.kind == FailureKind::Missing && (missed >= self.max_retries || is_absent())
+        let is_missing = || key.is_some_and(|key| self.schemas.is_missing(key));
+        failure.kind == FailureKind::Missing && (missed >= self.max_retries || is_missing())
     }
 
     fn wait(&mut self, run: &PendingRun, batch: &mut Batch, failure: &BrokerFailure) {

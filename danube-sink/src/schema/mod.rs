@@ -31,7 +31,6 @@
 //!
 //! [`limits`] lists the maximum size, depth and number of values of a payload.
 
-mod absent;
 #[cfg(feature = "avro")]
 mod avro;
 mod content;
@@ -42,6 +41,7 @@ mod json;
 #[cfg(feature = "json-schema")]
 mod json_schema;
 pub mod limits;
+mod missing;
 mod number;
 mod options;
 mod problem;

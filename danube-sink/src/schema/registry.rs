@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{sync::OnceCell, time::Instant};
 
-use super::{DecodeOptions, Decoder, absent::AbsentSchemas};
+use super::{DecodeOptions, Decoder, missing::MissingSchemas};
 use crate::pipeline::{Broker, BrokerFailure};
 
 /// Maximum number of cached schemas, so that a producer that registers endlessly does not fill the memory.
@@ -26,14 +26,14 @@ const LATEST_COUNTS: Duration = Duration::from_secs(60);
 pub(crate) struct SchemaCache {
     /// With the time of the look-up.
     known: Mutex<HashMap<Key, (Slot, Instant)>>,
-    absent: AbsentSchemas,
+    missing: MissingSchemas,
 }
 
 impl SchemaCache {
     /// The decoder for a message's schema, from the cache or the registry.
     ///
     /// # Errors
-    /// The failure of the registry. A failed look-up is not cached, but for a moment that of an [absent](Self::set_absent)
+    /// The failure of the registry. A failed look-up is not cached, but for a moment that of an [missing](Self::set_missing)
     /// schema; a definition that does not compile is, as a decoder that fails for every payload.
     pub(crate) async fn get(
         &self,
@@ -42,24 +42,24 @@ impl SchemaCache {
         version: Option<u32>,
         options: &Arc<DecodeOptions>,
     ) -> Result<Arc<Decoder>, BrokerFailure> {
-        if let Some(failure) = self.absent.answer((id, version)) {
+        if let Some(failure) = self.missing.answer((id, version)) {
             return Err(failure);
         }
         let slot = self.slot((id, version, Arc::clone(options)));
         let compiled = async { Ok(Arc::new(Decoder::new(broker.schema(id, version).await?, options))) };
         let found = slot.get_or_try_init(|| compiled).await.cloned();
-        self.absent.answered((id, version), &found);
+        self.missing.answered((id, version), &found);
         found
     }
 
     /// Remembers that the registry does not have a schema, as a series of look-ups has shown.
-    pub(crate) fn set_absent(&self, key: (u64, Option<u32>), failure: &BrokerFailure) {
-        self.absent.insert(key, failure);
+    pub(crate) fn set_missing(&self, key: (u64, Option<u32>), failure: &BrokerFailure) {
+        self.missing.insert(key, failure);
     }
 
     /// Whether one further look-up is enough to know that the registry does not have a schema.
-    pub(crate) fn is_absent(&self, key: (u64, Option<u32>)) -> bool {
-        self.absent.contains(key)
+    pub(crate) fn is_missing(&self, key: (u64, Option<u32>)) -> bool {
+        self.missing.contains(key)
     }
 
     fn slot(&self, key: Key) -> Slot {

@@ -36,7 +36,7 @@ async fn everything_of_a_dead_letter_is_published_and_answered_in_order() {
 }
 
 #[test]
-fn a_message_that_is_refused_for_its_size_is_told_from_other_refusals() {
+fn a_message_that_is_refused_for_its_size_is_distinguished_from_other_refusals() {
     for (status, kind) in [
         (Status::out_of_range("Error, decoded message length too large: found 9 bytes"), FailureKind::TooLarge),
         (Status::resource_exhausted("grpc: received message larger than max (9 vs. 8)"), FailureKind::TooLarge),

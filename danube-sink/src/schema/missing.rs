@@ -11,9 +11,9 @@ use tokio::time::Instant;
 use super::registry::MAX_SCHEMAS;
 use crate::pipeline::{BrokerFailure, FailureKind};
 
-/// An absent schema is looked up again after so long.
+/// A missing schema is looked up again after so long.
 const PAUSE: Duration = Duration::from_secs(1);
-/// For so long after its last look-up, one more look-up shows that it is still absent.
+/// For so long after its last look-up, one more look-up shows that it is still missing.
 const COUNTS: Duration = Duration::from_secs(60);
 
 /// Schema id and version.
@@ -23,40 +23,40 @@ type Key = (u64, Option<u32>);
 ///
 /// Without this, each record that names such a schema would cost a series of its own, and hold up those behind it.
 #[derive(Default)]
-pub(super) struct AbsentSchemas(Mutex<HashMap<Key, (BrokerFailure, Instant)>>);
+pub(super) struct MissingSchemas(Mutex<HashMap<Key, (BrokerFailure, Instant)>>);
 
-impl AbsentSchemas {
+impl MissingSchemas {
     /// The answer to the last look-up, if the next one is not due yet.
     pub(super) fn answer(&self, key: Key) -> Option<BrokerFailure> {
-        let mut absent = self.known();
-        let (failure, asked) = absent.get(&key)?;
+        let mut missing = self.known();
+        let (failure, asked) = missing.get(&key)?;
         if asked.elapsed() < PAUSE {
             return Some(failure.clone());
         }
         if asked.elapsed() >= COUNTS {
-            absent.remove(&key);
+            missing.remove(&key);
         }
         None
     }
 
     /// Takes the answer to a further look-up of a schema.
     pub(super) fn answered<T>(&self, key: Key, answer: &Result<T, BrokerFailure>) {
-        let mut absent = self.known();
+        let mut missing = self.known();
         match answer {
-            Ok(_) => drop(absent.remove(&key)),
+            Ok(_) => drop(missing.remove(&key)),
             Err(failure) if failure.kind == FailureKind::Missing => {
-                absent.entry(key).and_modify(|last| *last = (failure.clone(), Instant::now()));
+                missing.entry(key).and_modify(|last| *last = (failure.clone(), Instant::now()));
             }
             Err(_) => {}
         }
     }
 
     pub(super) fn insert(&self, key: Key, failure: &BrokerFailure) {
-        let mut absent = self.known();
-        if absent.len() >= MAX_SCHEMAS {
-            absent.clear();
+        let mut missing = self.known();
+        if missing.len() >= MAX_SCHEMAS {
+            missing.clear();
         }
-        absent.entry(key).or_insert_with(|| (failure.clone(), Instant::now()));
+        missing.entry(key).or_insert_with(|| (failure.clone(), Instant::now()));
     }
 
     pub(super) fn contains(&self, key: Key) -> bool {
@@ -75,23 +75,23 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn an_absent_schema_is_looked_up_each_second_and_forgotten_after_a_while_or_when_it_is_found() {
-        let (absent, key) = (AbsentSchemas::default(), (1, Some(2)));
-        let missing = BrokerFailure::new(FailureKind::Missing, "no such schema");
-        absent.answered(key, &Err::<(), _>(missing.clone()));
-        assert!(!absent.contains(key), "one answer is not enough");
-        absent.insert(key, &missing);
+    async fn a_missing_schema_is_looked_up_each_second_and_forgotten_after_a_while_or_when_it_is_found() {
+        let (missing, key) = (MissingSchemas::default(), (1, Some(2)));
+        let failure = BrokerFailure::new(FailureKind::Missing, "no such schema");
+        missing.answered(key, &Err::<(), _>(failure.clone()));
+        assert!(!missing.contains(key), "one answer is not enough");
+        missing.insert(key, &failure);
         for _ in 0..100 {
-            assert_eq!(absent.answer(key).as_ref(), Some(&missing));
+            assert_eq!(missing.answer(key).as_ref(), Some(&failure));
             sleep(PAUSE).await;
-            assert_eq!(absent.answer(key), None);
-            absent.answered(key, &Err::<(), _>(missing.clone()));
-            assert!(absent.contains(key));
+            assert_eq!(missing.answer(key), None);
+            missing.answered(key, &Err::<(), _>(failure.clone()));
+            assert!(missing.contains(key));
         }
         sleep(COUNTS).await;
-        assert_eq!((absent.answer(key), absent.contains(key)), (None, false));
-        absent.insert(key, &missing);
-        absent.answered(key, &Ok(()));
-        assert!(!absent.contains(key));
+        assert_eq!((missing.answer(key), missing.contains(key)), (None, false));
+        missing.insert(key, &failure);
+        missing.answered(key, &Ok(()));
+        assert!(!missing.contains(key));
     }
 }
