@@ -244,20 +244,23 @@ impl Cluster {
         let lines = Joined { open: "", between: "\n", close: "\n" };
         let body = batch.joined(lines, |_, record, body| actions.write(record, body))?;
         let (what, deadline) = ("write records", batch.deadline());
-        let meanings = match self.bulk(what, index, body, batch.records().len(), deadline).await {
+        let mut meanings = match self.bulk(what, index, body, batch.records().len(), deadline).await {
             Ok(meanings) => meanings,
             Err(failure) => return batch.finish(Err(failure.into())),
         };
-        if !meanings.is_empty()
-            && meanings.iter().all(Meaning::is_doubtful)
-            && let Err(failure) = self.takes_documents(index, deadline).await
+        if meanings.iter().any(Meaning::is_doubtful)
+            && let Err(Failure { class, message, .. }) = self.takes_documents(index, deadline).await
         {
-            return batch.finish(Err(failure.into()));
+            // A deletion is applied again behind the documents before it: the cluster forgets it in the meantime.
+            for meaning in meanings.iter_mut().filter(|meaning| meaning.is_doubtful() || **meaning == Meaning::Deleted)
+            {
+                *meaning = Meaning::Failed(class, message.clone());
+            }
         }
         self.older.add(meanings.iter().filter(|meaning| **meaning == Meaning::Older).count() as u64);
         match meanings.first() {
             Some(Meaning::Failed(class, reason)) if meanings.iter().all(Meaning::is_of_the_cluster) => {
-                batch.finish(Err(class.error(format!("{what}: every item was answered {reason}"))))
+                batch.finish(Err(class.error(format!("{what}: no item was taken: {reason}"))))
             }
             _ => batch.answered(meanings, Meaning::verdict),
         }

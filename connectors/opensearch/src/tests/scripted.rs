@@ -98,9 +98,10 @@ async fn each_item_has_a_verdict_of_its_own() {
         (400, "strict_dynamic_mapping_exception"),
         (400, "illegal_argument_exception"),
         (500, "not_x_content_exception"),
-        (404, ""),
     ]);
-    let (_server, mut connector) = scripted("", &[(200, answer)]).await;
+    let deletion = r#",{"delete":{"status":404}}]}"#;
+    let answer = answer.strip_suffix("]}").expect("items").to_owned() + deletion;
+    let (_server, mut connector) = scripted("", &[(200, answer), (200, PROBE.to_owned())]).await;
     let message = partial(write(&mut connector, records(vec!["{}"; 15])).await);
     assert!(message.starts_with("6 records to retry, 5 rejected"), "{message}");
     assert_eq!(connector.cluster.older.get(), 1);
