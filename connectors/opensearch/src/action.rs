@@ -1,6 +1,8 @@
 //! The actions of a bulk request: one for each record, as lines of JSON.
 
-use danube_sink::{JsonRow, prelude::*};
+use std::borrow::Cow;
+
+use danube_sink::{JsonRow, change::Operation, json, prelude::*};
 use serde_json::Value;
 
 use super::{
@@ -113,11 +115,9 @@ impl<'t> Actions<'t> {
             };
         }
         let (Some(field), Some(fields)) = (&self.index.operation, &self.operation) else { return Ok(false) };
-        match text_of(fields, record).map(|operation| operation.to_ascii_lowercase()).as_deref() {
-            Some("insert" | "create" | "read" | "update" | "upsert" | "index" | "c" | "r" | "u" | "i") => Ok(false),
-            Some("delete" | "d") => Ok(true),
-            _ => Err(invalid(record, &format!("`{field}` is not a known operation"))),
-        }
+        let operation = value_of(fields, record).and_then(|json| Operation::of_json(&json));
+        let unknown = || invalid(record, &format!("`{field}` is not a known operation"));
+        operation.and_then(Operation::deletes).ok_or_else(unknown)
     }
 
     /// The version of a record's document.
@@ -125,7 +125,8 @@ impl<'t> Actions<'t> {
         let milliseconds = u128::from(record.publish_time() / 1000);
         let number = match (&self.index.version, &self.version) {
             (Some(Field::Metadata(Metadata::PublishTime)), _) => Some(record.publish_time().into()),
-            (_, Some(fields)) => text_of(fields, record).and_then(|digits| digits.parse::<u128>().ok()),
+            (_, Some(fields)) => value_of(fields, record)
+                .and_then(|json| json::string(&json).as_deref().unwrap_or(&json).parse::<u128>().ok()),
             (_, None) => {
                 let offset = u128::from(record.offset() & ((1 << OFFSET_BITS) - 1));
                 Some(milliseconds << OFFSET_BITS | offset)
@@ -137,10 +138,9 @@ impl<'t> Actions<'t> {
     }
 }
 
-/// The value of a single field: of a string its text, else its JSON.
-fn text_of(fields: &Fields, record: &SinkRecord) -> Option<String> {
-    let json = fields.json_of(record).ok()?.pop()??;
-    if json.starts_with('"') { serde_json::from_str(&json).ok() } else { Some(json.into_owned()) }
+/// The value of a single field.
+fn value_of<'r>(fields: &Fields, record: &'r SinkRecord) -> Option<Cow<'r, str>> {
+    fields.json_of(record).ok()?.pop()?
 }
 
 fn invalid(record: &SinkRecord, reason: &str) -> ConnectorError {

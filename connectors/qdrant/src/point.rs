@@ -6,8 +6,10 @@ use std::{
     fmt::Write,
 };
 
-use danube_sink::prelude::*;
-use serde::de::IgnoredAny;
+use danube_sink::{
+    change::{self, KeyObject, Unavailable},
+    prelude::*,
+};
 use serde_json::{Value, value::RawValue};
 
 use super::{
@@ -15,9 +17,6 @@ use super::{
     mapping::Collection,
     vectors::{UNNAMED, Vectors, members},
 };
-
-/// What Debezium sends instead of a large value that did not change, as a text and as bytes in base64; as JSON.
-const UNAVAILABLE: [&str; 2] = ["\"__debezium_unavailable_value\"", "\"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==\""];
 
 /// Reads the records of a mapping, for a collection with these vectors.
 pub(crate) struct Points<'c> {
@@ -29,6 +28,8 @@ pub(crate) struct Points<'c> {
     left_out: Vec<Vec<String>>,
     /// The path of the id before a change, if an envelope has both states.
     before: Option<Field>,
+    /// What Debezium sends instead of a large value that did not change.
+    unavailable: Unavailable,
     /// The id, the id before a change, the operation, the payload, the vectors, and more fields of the payload.
     fields: Fields,
     /// Names of the last ones.
@@ -57,13 +58,13 @@ impl<'c> Points<'c> {
     pub(crate) fn new(mapping: &'c Collection, collection: &'c Vectors) -> Self {
         let (vectors, paths): (Vec<_>, Vec<_>) = mapping.vectors().into_iter().unzip();
         let left_out = paths.iter().filter_map(|path| path_in(&mapping.payload, path)).collect();
-        let before = before(&mapping.id).filter(|_| mapping.operation.is_some());
+        let before = change::before(&mapping.id).filter(|_| mapping.operation.is_some());
         let more = || mapping.fields.iter().flatten();
         let fields = [Some(&mapping.id), before.as_ref(), mapping.operation.as_ref()].into_iter().flatten().cloned();
         let paths = [mapping.payload.clone()].into_iter().chain(paths).map(Field::Payload);
         let fields = fields.chain(paths).chain(more().map(|(_, field)| field.clone())).collect();
         let names = more().map(|(name, _)| (name.as_str(), json_of(name))).collect();
-        Self { mapping, collection, vectors, left_out, before, fields, names }
+        Self { mapping, collection, vectors, left_out, before, unavailable: Unavailable::default(), fields, names }
     }
 
     /// What a record does.
@@ -103,17 +104,20 @@ impl<'c> Points<'c> {
         if let Err(reason) = self.write_vectors(&vectors, &mut point) {
             return Ok(Err(reason));
         }
-        point.push_str(",\"payload\":{");
+        point.push_str(",\"payload\":");
+        let begin = point.len();
+        point.push('{');
         let written = self.write_payload(payload.as_deref(), values, &mut point);
         written.map_err(|reason| invalid(format!("the payload of the point, at `{payload_path}`, {reason}")))?;
-        point.push_str("}}");
+        point.push('}');
         // An upsert replaces the whole point, so the value would be lost.
-        if operation.is_some() && UNAVAILABLE.iter().any(|value| point.contains(value)) {
+        if operation.is_some() && self.unavailable.is_in(&point[begin..]) {
             return Err(invalid(
                 "a value is unavailable (`__debezium_unavailable_value`), and a point is replaced as a whole"
                     .to_owned(),
             ));
         }
+        point.push('}');
         Ok(Ok(Operation::Upsert { id, point, moved_from: before.filter(|before| *before != id) }))
     }
 
@@ -136,14 +140,10 @@ impl<'c> Points<'c> {
     /// The id in a routing key: the whole key, or its member of the name that the id has in payloads, if the key is a JSON object, as
     /// Debezium's is.
     fn id_of_key(&self, key: &str) -> Option<PointId> {
-        let is_object = key.starts_with('{') && serde_json::from_str::<IgnoredAny>(key).is_ok();
-        let Field::Payload(path) = &self.mapping.id else { return PointId::of_text(key) };
-        if !is_object {
-            return PointId::of_text(key);
+        match (KeyObject::of(key), &self.mapping.id) {
+            (Some(object), id @ Field::Payload(_)) => PointId::of_json(object.value(id)?),
+            _ => PointId::of_text(key),
         }
-        let (_, name) = path.as_str().rsplit_once('/')?;
-        let member = |path: String| PointId::of_json(path.parse::<Pointer>().ok()?.of_json(key)?);
-        member(format!("/{name}")).or_else(|| member(format!("/payload/{name}")))
     }
 
     fn write_vectors(&self, values: &[Json<'_>], point: &mut String) -> Result<(), String> {
@@ -223,20 +223,9 @@ pub(crate) fn latest(operations: &[Checked]) -> (Vec<&str>, Vec<PointId>) {
     (points, deletes)
 }
 
-/// Whether an operation deletes; `None` if it is not known.
+/// Whether an operation deletes; `None` if it is not known, or not one on a point.
 fn is_delete(json: &str) -> Option<bool> {
-    match &*serde_json::from_str::<String>(json).ok()?.to_ascii_lowercase() {
-        "insert" | "create" | "read" | "update" | "upsert" | "c" | "r" | "u" | "i" => Some(false),
-        "delete" | "d" => Some(true),
-        _ => None,
-    }
-}
-
-/// The field in the state before the change, if its path goes through the one after it.
-fn before(field: &Field) -> Option<Field> {
-    let Field::Payload(path) = field else { return None };
-    let path = format!("{}/", path.as_str()).replacen("/after/", "/before/", 1);
-    path.strip_suffix('/')?.parse().ok().filter(|before| before != field)
+    change::Operation::of_json(json)?.deletes()
 }
 
 /// The steps of a path within the object at another path, if it is of a value in it.
