@@ -14,7 +14,7 @@
 //!
 //! [`SinkRecord::as_json`]: crate::SinkRecord::as_json
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use memchr::memchr2;
 
@@ -27,6 +27,20 @@ pub fn members(json: &str) -> Option<impl Iterator<Item = (&str, &str)>> {
 /// The members of an object, each with its name as it reads, and the value as written. `None` for another value.
 pub fn fields(json: &str) -> Option<impl Iterator<Item = (Cow<'_, str>, &str)>> {
     Some(members(json)?.filter_map(|(name, value)| Some((string(name)?, value))))
+}
+
+/// Whether two members of an object have one name, among all of its [`fields`].
+pub fn has_duplicate(fields: &[(Cow<'_, str>, &str)]) -> bool {
+    /// Up to so many names, it takes less time to compare each with each than to hash them.
+    const FEW: usize = 24;
+    if fields.len() <= FEW {
+        let is_earlier = |(number, (name, _)): (usize, &(Cow<'_, str>, _))| {
+            fields[..number].iter().any(|(earlier, _)| earlier == name)
+        };
+        return fields.iter().enumerate().any(is_earlier);
+    }
+    let mut seen = HashSet::with_capacity(fields.len());
+    !fields.iter().all(|(name, _)| seen.insert(name))
 }
 
 /// The members of an object, in sequence.
@@ -172,5 +186,15 @@ mod tests {
         assert!(items("{}").is_none() && members("[]").is_none() && members("1").is_none() && items("[").is_none());
         assert_eq!(string(r#""a\u00e4""#).unwrap(), "aä");
         assert!(string("1").is_none() && string("\"").is_none());
+    }
+
+    #[test]
+    fn a_name_is_found_twice_among_few_and_many() {
+        for count in [0, 1, 2, 24, 25, 100] {
+            let mut all: Vec<_> = (0..count).map(|number| (number.to_string().into(), "1")).collect();
+            assert!(!has_duplicate(&all), "{count}");
+            all.extend(all.first().cloned());
+            assert_eq!(has_duplicate(&all), count > 0, "{count}");
+        }
     }
 }
