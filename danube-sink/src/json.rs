@@ -137,6 +137,7 @@ fn end_of_nested(bytes: &[u8], mut at: usize) -> usize {
     while let Some(byte) = bytes.get(at) {
         at = match byte {
             b'"' => end_of_string(bytes, at + 1),
+            b'[' => skip_plain(bytes, at + 1),
             _ => at + 1,
         };
         match byte {
@@ -147,6 +148,17 @@ fn end_of_nested(bytes: &[u8], mut at: usize) -> usize {
         }
     }
     bytes.len()
+}
+
+/// A place before the next quotation mark, brace and bracket: in a long array of numbers, near its end.
+fn skip_plain(bytes: &[u8], at: usize) -> usize {
+    const CHUNK: usize = 32;
+    // A bracket differs from its brace by one bit.
+    let is_mark = |byte: &u8| (*byte == b'"') | matches!(*byte | 0x20, b'{' | b'}');
+    let (chunks, _) = bytes.get(at..).unwrap_or_default().as_chunks::<CHUNK>();
+    // No early exit within a chunk, so that the compiler vectorizes the loop.
+    let is_plain = |chunk: &&[u8; CHUNK]| !chunk.iter().fold(false, |found, byte| found | is_mark(byte));
+    at + chunks.iter().take_while(is_plain).count() * CHUNK
 }
 
 fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
@@ -186,6 +198,18 @@ mod tests {
         assert!(items("{}").is_none() && members("[]").is_none() && members("1").is_none() && items("[").is_none());
         assert_eq!(string(r#""a\u00e4""#).unwrap(), "aä");
         assert!(string("1").is_none() && string("\"").is_none());
+    }
+
+    #[test]
+    fn an_array_of_numbers_ends_wherever_its_bracket_is() {
+        for length in 0..120 {
+            let numbers = &"1.5,-2e7,".repeat(14)[..length];
+            for value in [format!("[{numbers}]"), format!("[[{numbers}],{{}}]"), format!("{{\"]\":[{numbers}]}}")] {
+                let json = format!(r#"{{"a":{value},"b":[7]}}"#);
+                let values: Vec<_> = members(&json).unwrap().map(|(_, value)| value).collect();
+                assert_eq!(values, [&value, "[7]"], "{json}");
+            }
+        }
     }
 
     #[test]
