@@ -1,9 +1,8 @@
 //! The actions of a bulk request: one for each record, as lines of JSON.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, io::Write, time::Instant};
 
 use danube_sink::{JsonRow, change::Operation, json, prelude::*};
-use serde_json::Value;
 
 use super::{
     index::Index,
@@ -19,19 +18,26 @@ const OFFSET_BITS: u32 = 20;
 pub(crate) struct Actions<'t> {
     index: &'t Index,
     indexes: &'t Indexes,
+    /// When the batch began.
+    began: Instant,
     /// `None` if the payload is the document.
     row: Option<JsonRow>,
     operation: Option<Fields>,
     version: Option<Fields>,
-    /// The name of the index, if it is the same for all records.
-    constant: Option<String>,
+    /// Whether the index has the same name for all records.
+    is_constant: bool,
+    /// The begin of a line that writes a document, and of one that deletes it: up to the name of the index, and with a constant one.
+    writes: Vec<u8>,
+    deletes: Vec<u8>,
 }
 
 impl<'t> Actions<'t> {
     pub(crate) fn new(index: &'t Index, indexes: &'t Indexes) -> Self {
         let one = |field: &Option<Field>| field.clone().map(|field| Fields::from_iter([field]));
         let (operation, version) = (one(&index.operation), one(&index.version));
-        Self { index, indexes, row: index.row(), operation, version, constant: index.index.constant() }
+        let (began, row, name) = (Instant::now(), index.row(), index.index.constant());
+        let [writes, deletes] = [verb(index), "delete"].map(|verb| begin(verb, name.as_deref()));
+        Self { index, indexes, began, row, operation, version, is_constant: name.is_some(), writes, deletes }
     }
 
     /// Appends the lines of a record, without the last line break.
@@ -40,17 +46,9 @@ impl<'t> Actions<'t> {
     /// [`ConnectorError::InvalidRecord`] if the record has no action that a server could take.
     pub(crate) fn write(&self, record: &SinkRecord, body: &mut Vec<u8>) -> ConnectorResult<()> {
         let deletes = self.deletes(record)?;
-        let verb = match self.index.only_creates() {
-            _ if deletes => "delete",
-            true => "create",
-            false => "index",
-        };
-        body.extend_from_slice(b"{\"");
-        body.extend_from_slice(verb.as_bytes());
-        body.extend_from_slice(b"\":{\"_index\":");
-        match &self.constant {
-            Some(name) => write_string(name, body),
-            None => write_string(&self.name(record)?, body),
+        body.extend_from_slice(if deletes { &self.deletes } else { &self.writes });
+        if !self.is_constant {
+            write_string(&self.name(record)?, body);
         }
         if let Some(id) = &self.index.id {
             let id = id.fill(record, Some)?;
@@ -61,13 +59,14 @@ impl<'t> Actions<'t> {
             write_string(&id, body);
             if !self.index.only_creates() {
                 let (version, kind) = (self.version(record)?, self.index.version_type.as_str());
-                body.extend_from_slice(format!(",\"version\":{version},\"version_type\":\"{kind}\"").as_bytes());
+                // Writing to a vector does not fail.
+                let _ = write!(body, ",\"version\":{version},\"version_type\":\"{kind}\"");
             }
         }
         let pipeline = self.index.pipeline.as_ref().filter(|_| !deletes);
         for (key, template) in [("routing", self.index.routing.as_ref()), ("pipeline", pipeline)] {
             if let Some(template) = template {
-                body.extend_from_slice(format!(",\"{key}\":").as_bytes());
+                let _ = write!(body, ",\"{key}\":");
                 write_string(&template.fill(record, Some)?, body);
             }
         }
@@ -95,10 +94,13 @@ impl<'t> Actions<'t> {
     fn name(&self, record: &SinkRecord) -> ConnectorResult<String> {
         let (template, most) = (&self.index.index, self.index.max_open_indexes);
         let name = template.fill(record, Some)?;
+        if self.indexes.use_again(&name, self.began) {
+            return Ok(name);
+        }
         if let Some(reason) = violation(&name) {
             return Err(invalid(record, &format!("no index can have its name by `{template}`: {reason}")));
         }
-        if !self.indexes.admit(&name, most) {
+        if !self.indexes.admit(&name, most, self.began) {
             let reason =
                 format!("its index by `{template}` would be one too many: {most} are in use (`max_open_indexes`)");
             return Err(invalid(record, &reason));
@@ -148,15 +150,28 @@ fn invalid(record: &SinkRecord, reason: &str) -> ConnectorError {
 }
 
 fn write_string(text: &str, body: &mut Vec<u8>) {
-    body.extend_from_slice(Value::from(text).to_string().as_bytes());
+    // Writing a string to a vector does not fail.
+    let _ = serde_json::to_writer(body, text);
+}
+
+/// What documents are written with.
+fn verb(index: &Index) -> &'static str {
+    if index.only_creates() { "create" } else { "index" }
+}
+
+/// The begin of a line with this verb, up to the name of the index.
+fn begin(verb: &str, name: Option<&str>) -> Vec<u8> {
+    let mut line = format!("{{\"{verb}\":{{\"_index\":").into_bytes();
+    if let Some(name) = name {
+        write_string(name, &mut line);
+    }
+    line
 }
 
 /// The action that a server refuses for its document alone, so that it shows whether one could be written: it is no object. Its id is
 /// no record's. It goes through the pipeline of the index, since without that no document can be written.
 pub(crate) fn probe(index: &Index, name: &str) -> Vec<u8> {
-    let verb = if index.only_creates() { "create" } else { "index" };
-    let mut body = format!("{{\"{verb}\":{{\"_index\":").into_bytes();
-    write_string(name, &mut body);
+    let mut body = begin(verb(index), Some(name));
     for (key, template) in [("_id", &index.id), ("routing", &index.routing)] {
         if template.is_some() {
             body.extend_from_slice(
