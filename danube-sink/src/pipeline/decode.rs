@@ -149,7 +149,7 @@ impl Decoding {
         if run.partition.has_released() {
             self.end_outage();
         } else if self.outage.is_some() {
-            self.current = Some(run.split_to(1));
+            self.current = Some(run.split_first(&self.budget));
         }
     }
 

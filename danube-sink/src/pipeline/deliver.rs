@@ -175,11 +175,12 @@ impl Deliver {
             work.recovers();
         }
         let (mut row, mut is_mass) = (None, false);
-        if !rejected.is_empty() && delivered.is_empty() {
+        let goes_on = self.mapping.settings.on_mass_refusal == OnMassRefusal::GoOn;
+        if !rejected.is_empty() && delivered.is_empty() && !goes_on {
             let (current, reached) = self.mapping.refusals.refused(rejected.len());
             (row, is_mass) = (Some(current), reached);
         }
-        let tries_again = !work.ends && self.mapping.settings.on_mass_refusal != OnMassRefusal::GoOn;
+        let tries_again = !work.ends && !goes_on;
         let in_doubt = if tries_again { work.take_refused(Refused::is_in_doubt) } else { PendingRecords::default() };
         // What was written before those in doubt may be newer: it is written once more after them.
         let mut once_more = PendingRecords::default();
@@ -258,7 +259,7 @@ impl Deliver {
 
     /// Reduces a piece to one probing record once its partition is detached for a failing target.
     async fn probe(&self, piece: PendingRecords, work: &mut Work) -> ConnectorResult<PendingRecords> {
-        if work.failing.is_none() || !is_overdue(&piece) {
+        if work.failing.is_none() || !piece.is_overdue() {
             return Ok(piece);
         }
         work.pieces.push(piece);
@@ -279,15 +280,13 @@ impl Deliver {
 
     /// Gives back the records of detached partitions, except the first, which probes the target.
     fn give_back(&self, work: &mut Work) {
-        if !work.pieces.last().is_some_and(is_overdue) || !self.mapping.gives_back(&self.stop) {
+        if !work.pieces.last().is_some_and(PendingRecords::is_overdue) || !self.mapping.gives_back(&self.stop) {
             return;
         }
         let Some(mut piece) = work.pieces.pop() else { return };
-        let first = piece.split_to(1);
-        piece.release(Partition::is_overdue);
-        work.pieces.iter_mut().for_each(|piece| piece.release(Partition::is_overdue));
-        work.pieces.retain(|piece| !piece.is_empty());
-        work.put_back(piece, first.copied(&self.budget));
+        let first = piece.keep_first(Partition::is_overdue, &self.budget);
+        work.release(&self.mapping.decisions, &self.budget, Partition::is_overdue);
+        work.put_back(piece, first);
     }
 
     async fn pause(&self, records: usize, work: &mut Work, failure: &str, wait: Option<Duration>) {
@@ -348,7 +347,7 @@ impl Deliver {
                 "a batch of {topic} was not written in {attempts} attempts: {failure}"
             )));
         }
-        let [untried, mut tried] = match tried {
+        let [untried, tried] = match tried {
             Tried::All => [PendingRecords::default(), retry],
             Tried::These(tried) => {
                 let mut tried = tried.into_iter();
@@ -356,13 +355,7 @@ impl Deliver {
             }
         };
         work.backoff.reset();
-        while !tried.is_empty() {
-            work.exhausted.push(Rejected { record: tried.split_to(1), reason: failure.to_owned() });
-        }
+        work.exhausted.extend(Rejected::each(tried, failure));
         Ok(untried)
     }
-}
-
-fn is_overdue(piece: &PendingRecords) -> bool {
-    piece.runs().iter().any(|run| run.partition.is_overdue())
 }

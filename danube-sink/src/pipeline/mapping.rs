@@ -166,10 +166,8 @@ impl Mapping {
     }
 
     /// Gives queued records of a partition back to the broker.
-    pub(crate) fn release(&self, partition: &Arc<Partition>) {
-        for stripe in &self.stripes {
-            stripe.queue().runs.retain(|run| !Arc::ptr_eq(&run.partition, partition));
-        }
+    pub(crate) fn release(&self, partition: &Partition) {
+        self.stripes.iter().for_each(|stripe| stripe.release(|of| std::ptr::eq(of, partition)));
         self.wake();
     }
 
@@ -281,6 +279,11 @@ impl StripeQueue {
             drop(queue);
             self.changed.notify_one();
         }
+    }
+
+    /// Gives back what is queued of some detached partitions: no more of them follows until they are attached.
+    pub(crate) fn release(&self, goes_back: impl Fn(&Partition) -> bool) {
+        self.queue().runs.retain(|run| !goes_back(&run.partition));
     }
 
     pub(crate) fn pop(&self) -> Option<PendingRun> {

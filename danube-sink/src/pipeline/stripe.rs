@@ -1,6 +1,6 @@
 //! A stripe of a mapping: decodes its records, batches them, and writes the batches in order.
 
-use std::{future::pending, iter, mem, panic::resume_unwind, sync::Arc};
+use std::{future::pending, mem, panic::resume_unwind, sync::Arc};
 
 use tokio::{
     task::{JoinError, JoinSet},
@@ -84,12 +84,13 @@ impl Stripe {
             let gives_back = *mapping.failing().borrow() > 0 && mapping.gives_back(&self.stop);
             // Behind records that went back, also if the target takes others by now: to keep the order.
             let goes_back = |of: &Partition| of.is_overdue() && (gives_back || of.has_released());
-            batch.release(goes_back);
+            // The oldest first: a record that goes back takes all that follow it along.
+            batch.release(&mapping.decisions, goes_back);
             self.decoding.release_some(goes_back);
+            queue.release(goes_back);
             {
                 let _step = progress.step(mapping.settings.ack_timeout);
-                let next = || iter::from_fn(|| queue.pop()).find(|run| !goes_back(&run.partition));
-                self.decoding.fill(&mut batch, next).await;
+                self.decoding.fill(&mut batch, || queue.pop()).await;
             }
             // Read once: a deadline between two readings would neither close the batch nor set a timer.
             let now = Instant::now();
