@@ -92,6 +92,7 @@ impl Mapping {
     /// `instances` of the connector write in parallel.
     pub(crate) fn new(mut settings: MappingSettings, role: Role, instances: usize, observer: &Observer) -> Self {
         let observed = observer.mapping(&settings.consumer);
+        observed.started(role.half());
         let subscriptions = if role.is_delivery() {
             settings.max_unacked_messages = Some(settings.batch_size.saturating_mul(instances + 1));
             settings.consumer.consumer_name = "spool".to_owned();
