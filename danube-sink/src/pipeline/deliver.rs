@@ -48,8 +48,8 @@ pub(crate) struct Deliver {
     max_backoff: Duration,
     write_timeout: Duration,
     stop: CancellationToken,
-    /// A shutdown has left records in the spool.
-    has_left: AtomicBool,
+    /// No further write begins: the records stay in the spool or with the broker.
+    has_ended: AtomicBool,
 }
 
 /// Records of a delivered batch whose dead letters are not published yet.
@@ -86,7 +86,7 @@ impl Deliver {
             max_backoff: config.max_backoff,
             write_timeout: config.write_timeout,
             stop,
-            has_left: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
         }
     }
 
@@ -114,7 +114,7 @@ impl Deliver {
         work.ends = !work.invalid.is_empty() && self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop;
         let mut next = Some(batch.records);
         while let Some(piece) = next.take().or_else(|| work.pieces.pop()) {
-            if self.leaves_to_the_spool(&work) {
+            if self.ends(&work) {
                 return Ok(Unpublished::default());
             }
             let piece = self.probe(piece, &mut work).await?;
@@ -153,14 +153,18 @@ impl Deliver {
         self.dead_letters.publish(rejected, false).await;
     }
 
-    /// Whether a shutdown leaves the records in the spool, since the target does not take them. Later records of the mapping
-    /// must stay there too, to keep the order.
-    fn leaves_to_the_spool(&self, work: &Work) -> bool {
-        if !self.mapping.role.is_delivery() || !self.stop.is_cancelled() {
-            return false;
+    /// Begins no further write, not even a retry.
+    pub(crate) fn end(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no further write begins: after [`end`](Self::end), or since a shutdown leaves records in the spool that the
+    /// target does not take. Later ones of the mapping must stay there too, to keep the order.
+    fn ends(&self, work: &Work) -> bool {
+        if self.mapping.role.is_delivery() && self.stop.is_cancelled() && work.failing.is_some() {
+            self.end();
         }
-        let leaves = work.failing.is_some();
-        self.has_left.fetch_or(leaves, Ordering::Relaxed) || leaves
+        self.has_ended.load(Ordering::Relaxed)
     }
 
     /// Settles the decided part of an outcome, and queues the rest.

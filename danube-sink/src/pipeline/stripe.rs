@@ -66,7 +66,13 @@ impl Stripe {
             self.stop.cancel();
         }
         self.mapping.stripes()[self.number].end();
-        // Dead letters in flight are settled, after an error too.
+        // Writes and dead letters in flight are settled, after an error too.
+        if !self.deliveries.are_empty() {
+            self.deliver.end();
+        }
+        while let Some(delivered) = self.deliveries.next().await {
+            self.publish(delivered.unwrap_or_default());
+        }
         while let Some(published) = self.publications.join_next().await {
             joined(published)?;
         }
@@ -121,10 +127,7 @@ impl Stripe {
             tokio::select! {
                 () = queue.changed() => {}
                 Some(delivered) = self.deliveries.next() => {
-                    let unpublished = delivered?;
-                    if !unpublished.is_empty() {
-                        self.publications.spawn(Arc::clone(&self.deliver).publish(unpublished));
-                    }
+                    self.publish(delivered?);
                 }
                 Some(published) = self.publications.join_next() => joined(published)?,
                 () = sleep_until(deadline) => {}
@@ -132,6 +135,12 @@ impl Stripe {
                 // A full batch waits for a writer, not for the registry.
                 () = self.decoding.registry(), if batch.remaining(&mapping.settings).is_some() => {}
             }
+        }
+    }
+
+    fn publish(&mut self, unpublished: Unpublished) {
+        if !unpublished.is_empty() {
+            self.publications.spawn(Arc::clone(&self.deliver).publish(unpublished));
         }
     }
 
