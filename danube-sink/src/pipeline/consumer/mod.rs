@@ -299,7 +299,8 @@ impl ConsumerTask {
         let limit = settings.ack_timeout.as_millis();
         let mapping = Arc::clone(&self.mapping);
         let mut failing = mapping.failing();
-        let keeps = self.ledger.must_keep_in_hand();
+        // The spool counts no deliveries.
+        let keeps = !mapping.role.is_delivery() && self.ledger.must_keep_in_hand();
         if !keeps {
             mapping.detach(&self.partition);
         }

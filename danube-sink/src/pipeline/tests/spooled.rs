@@ -327,6 +327,30 @@ async fn a_batch_does_not_wait_to_be_filled_at_the_end_of_an_older_log() {
     bench.lawful();
 }
 
+/// Each time that it answers, the window is read anew, and one record of it is written.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_takes_a_record_now_and_then_keeps_no_spooled_ones_in_memory() {
+    const LIMIT: usize = 400_000;
+    let mut bench = Bench::new();
+    bench.mapping().batch_size = 10;
+    bench.config.max_buffered_bytes = LIMIT;
+    bench.target.fails_after_each_write(100 * SECOND);
+    let folder = Folder::new();
+    let process = start(&bench, &folder, 1 << 30);
+    for _ in 0..60 {
+        bench.broker.publish(TOPIC, 10_000, super::memory::Kind::Plain, false);
+    }
+    let (buffered, mut full) = (bench.observer.buffered_bytes(), 0);
+    for _ in 0..1_000 {
+        sleep(SECOND).await;
+        full += usize::from(buffered.get() > 60_000);
+    }
+    assert!(full < 500, "the window is in memory for {full} of 1 000 seconds");
+    in_time(bench.ledger.delivered_all()).await;
+    process.end().await;
+    bench.lawful();
+}
+
 /// The consumer has detached, and has not given its queue back yet.
 #[tokio::test(start_paused = true)]
 async fn what_is_queued_goes_back_with_the_records_before_it() {
