@@ -351,6 +351,22 @@ async fn a_target_that_takes_a_record_now_and_then_keeps_no_spooled_ones_in_memo
     bench.lawful();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_restart_of_the_connector_is_none_of_a_topic_without_offsets() {
+    let mut bench = Bench::empty();
+    bench.dispatch.behaviour.is_unreliable = true;
+    bench.map(TOPIC);
+    bench.create(TOPIC);
+    let folder = Folder::new();
+    for _ in 0..3 {
+        bench.publish(3);
+        let process = start(&bench, &folder, 1 << 30);
+        in_time(bench.ledger.delivered_all()).await;
+        process.end().await;
+    }
+    assert_eq!(bench.metric("intake_offset_restarts_total", ""), 0.0);
+}
+
 /// The consumer has detached, and has not given its queue back yet.
 #[tokio::test(start_paused = true)]
 async fn what_is_queued_goes_back_with_the_records_before_it() {
