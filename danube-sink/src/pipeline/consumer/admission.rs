@@ -119,8 +119,10 @@ impl ConsumerTask {
             self.mapping.wake();
         }
         if self.mapping.role.is_delivery() {
-            // Its stream waits for memory, and has to be read once it has reserved some.
-            return self.ledger.in_hand() < self.credit.limit();
+            // Its stream waits for memory, and has to be read once it has reserved some. After a shutdown has begun, only for
+            // what an earlier attachment has not settled in the log.
+            let is_wanted = !self.signals.stop.is_cancelled() || self.ledger.unconfirmed() > 0;
+            return is_wanted && self.ledger.in_hand() < self.credit.limit();
         }
         let has_memory = !self.reserved.is_empty() || self.budget.has_free(1);
         let reads = has_memory || !self.ledger.must_keep_next();

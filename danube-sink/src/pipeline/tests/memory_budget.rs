@@ -153,3 +153,31 @@ async fn a_record_that_waits_for_its_schema_keeps_no_other_in_memory() {
     }
     gives_its_window_back(&bench).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_reads_nothing_of_the_spool_that_it_does_not_write() {
+    const LIMIT: usize = 300_000;
+    let mut bench = Bench::with_window(1_000);
+    let folder = Folder::new();
+    bench.target.fail(TOPIC);
+    let process = start(&bench, &folder, 1 << 30);
+    bench.publish(20_000);
+    bench.settled().await;
+    process.end().await;
+    bench.target.recover(TOPIC);
+    bench.target.takes(20 * MS);
+    bench.config.max_buffered_bytes = LIMIT;
+    let process = start(&bench, &folder, 1 << 30);
+    sleep(5 * SECOND).await;
+    let (buffered, mut most) = (bench.observer.buffered_bytes(), 0);
+    let mut ended = Box::pin(process.end());
+    loop {
+        tokio::select! {
+            () = &mut ended => break,
+            () = sleep(MS) => most = most.max(buffered.get()),
+        }
+    }
+    drop(ended);
+    assert!(most > 0 && most <= LIMIT as u64, "{most} bytes");
+    bench.lawful();
+}
