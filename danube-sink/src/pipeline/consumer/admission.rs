@@ -10,7 +10,6 @@ use crate::{
         broker::{Message, copy_small_payloads},
         budget::Charged,
         ledger::Arrival,
-        mapping::Cause,
         partition::ChunkOrigin,
         pending::PendingRun,
     },
@@ -75,9 +74,6 @@ impl ConsumerTask {
         }
         // The reservation was for these messages.
         self.reserved = self.budget.nothing();
-        if new > 0 && std::mem::take(&mut self.is_unreadable) {
-            self.mapping.unblock(&Cause::Log(Arc::clone(&self.source)));
-        }
         if admitted.entries.len() < count {
             // The others must not hold memory that is counted for none.
             copy_small_payloads(&mut admitted.entries, |entry| &mut entry.bytes);

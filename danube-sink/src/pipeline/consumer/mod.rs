@@ -74,8 +74,8 @@ pub(crate) struct ConsumerTask {
     has_ended: bool,
     /// What the ledger takes of the budget.
     remembered_bytes: usize,
-    /// The log could not be read.
-    is_unreadable: bool,
+    /// The position from which on the log could not be read.
+    unreadable: Option<u64>,
     /// When a shutdown stops waiting, once it has begun.
     end_by: Option<Instant>,
 }
@@ -143,7 +143,7 @@ impl ConsumerTask {
             paused: None,
             has_ended: false,
             remembered_bytes: 0,
-            is_unreadable: false,
+            unreadable: None,
             end_by: None,
         }
     }
@@ -218,7 +218,6 @@ impl ConsumerTask {
                     self.partition.observer.detached(&failure.message);
                     // A log that is missing is delivered.
                     if self.mapping.role.is_delivery() && failure.kind != FailureKind::Missing {
-                        self.is_unreadable = true;
                         self.mapping.block(Cause::Log(Arc::clone(&self.source)), &self.partition, failure.message);
                     }
                     self.losses.connection_lost(&self.partition);
@@ -226,6 +225,10 @@ impl ConsumerTask {
                     reason_of(failure.kind)
                 }
             };
+        }
+        if !self.signals.stop.is_cancelled() {
+            // The log is delivered, and was removed.
+            self.unblock();
         }
     }
 
