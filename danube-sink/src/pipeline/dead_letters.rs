@@ -108,7 +108,7 @@ impl DeadLetters {
                 );
                 return;
             }
-            let delay = backoff.next().unwrap_or_default();
+            let delay = backoff.delay();
             match self.stop.is_cancelled() {
                 false => drop(self.stop.run_until_cancelled(sleep(delay)).await),
                 true => sleep(delay.min(SHUTDOWN_PATIENCE / 4)).await,

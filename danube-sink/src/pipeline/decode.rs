@@ -355,7 +355,7 @@ impl Decoding {
             _failing: mapping.fails(),
         });
         outage.missed += u32::from(failure.kind == FailureKind::Missing);
-        outage.next = Instant::now() + outage.backoff.next().unwrap_or_default();
+        outage.next = Instant::now() + outage.backoff.delay();
     }
 
     fn end_outage(&mut self) {

@@ -114,7 +114,7 @@ impl Deliver {
         work.ends = !work.invalid.is_empty() && self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop;
         let mut next = Some(batch.records);
         while let Some(piece) = next.take().or_else(|| work.pieces.pop()) {
-            if self.ends(&work) {
+            if self.ends_writes(&work) {
                 return Ok(Unpublished::default());
             }
             let piece = self.probe(piece, &mut work).await?;
@@ -154,15 +154,15 @@ impl Deliver {
     }
 
     /// Begins no further write, not even a retry.
-    pub(crate) fn end(&self) {
+    pub(crate) fn end_writes(&self) {
         self.has_ended.store(true, Ordering::Relaxed);
     }
 
-    /// Whether no further write begins: after [`end`](Self::end), or since a shutdown leaves records in the spool that the
-    /// target does not take. Later ones of the mapping must stay there too, to keep the order.
-    fn ends(&self, work: &Work) -> bool {
+    /// Whether no further write begins: after [`end_writes`](Self::end_writes), or since a shutdown leaves records in the spool
+    /// that the target does not take. Later ones of the mapping must stay there too, to keep the order.
+    fn ends_writes(&self, work: &Work) -> bool {
         if self.mapping.role.is_delivery() && self.stop.is_cancelled() && work.failing.is_some() {
-            self.end();
+            self.end_writes();
         }
         self.has_ended.load(Ordering::Relaxed)
     }
@@ -275,7 +275,7 @@ impl Deliver {
             // It may be unhealthy for another mapping: the record itself is the better probe.
             Err(error) => {
                 tracing::warn!(topic = %self.mapping.topic, "the target is not healthy: {}", error.report());
-                let delay = work.backoff.next().unwrap_or_default();
+                let delay = work.backoff.delay();
                 self.sleep(delay).await;
             }
         }
@@ -294,7 +294,7 @@ impl Deliver {
     }
 
     async fn pause(&self, records: usize, work: &mut Work, failure: &str, wait: Option<Duration>) {
-        let delay = work.backoff.next().unwrap_or_default().max(wait.unwrap_or_default()).min(self.max_backoff);
+        let delay = work.backoff.delay().max(wait.unwrap_or_default()).min(self.max_backoff);
         self.mapping.observer.retried();
         let run = work.pieces.last().and_then(|piece| piece.runs().first());
         let first = run.and_then(PendingRun::first).map(|record| record.id().to_string()).unwrap_or_default();

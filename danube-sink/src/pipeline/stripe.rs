@@ -68,7 +68,7 @@ impl Stripe {
         self.mapping.stripes()[self.number].end();
         // Writes and dead letters in flight are settled, after an error too.
         if !self.deliveries.are_empty() {
-            self.deliver.end();
+            self.deliver.end_writes();
         }
         while let Some(delivered) = self.deliveries.next().await {
             self.publish(delivered.unwrap_or_default());

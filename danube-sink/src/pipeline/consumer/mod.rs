@@ -210,7 +210,7 @@ impl ConsumerTask {
                 }
                 End::TakenOver(session) => {
                     self.wait_for_takeover_end(&name, session, &mut wait).await;
-                    self.pause(backoff.next()).await;
+                    self.pause(backoff.delay()).await;
                     AttachReason::Takeover
                 }
                 End::Failure(failure) => {
@@ -221,7 +221,7 @@ impl ConsumerTask {
                         self.mapping.block(Cause::Log(Arc::clone(&self.source)), &self.partition, failure.message);
                     }
                     self.losses.connection_lost(&self.partition);
-                    self.pause(backoff.next()).await;
+                    self.pause(backoff.delay()).await;
                     reason_of(failure.kind)
                 }
             };
@@ -289,8 +289,8 @@ impl ConsumerTask {
         }
     }
 
-    async fn pause(&mut self, delay: Option<Duration>) {
-        self.meanwhile(sleep(delay.unwrap_or(HEALTH_INTERVAL))).await;
+    async fn pause(&mut self, delay: Duration) {
+        self.meanwhile(sleep(delay)).await;
     }
 
     /// Waits until the records in hand are written and the target has recovered.
