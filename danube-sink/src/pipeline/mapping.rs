@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use tokio::sync::{Notify, futures::Notified, watch};
@@ -46,7 +49,9 @@ pub(crate) struct Mapping {
     pub(crate) decisions: Decisions,
     /// Records whose order matters share a stripe. Stripes are written in parallel.
     stripes: Vec<StripeQueue>,
-    /// Notified when a partition is detached because its records are not written in time.
+    /// Partitions that are detached because their records are not written in time.
+    overdue: AtomicUsize,
+    /// Notified when there is one more.
     detached: Notify,
     /// The number of batches that cannot be delivered now.
     failing: watch::Sender<usize>,
@@ -117,6 +122,7 @@ impl Mapping {
             refusals: Refusals::default(),
             decisions: Decisions::default(),
             stripes: (0..stripes).map(|_| StripeQueue::default()).collect(),
+            overdue: AtomicUsize::new(0),
             detached: Notify::new(),
             failing: watch::Sender::new(0),
             blocked_by: Mutex::default(),
@@ -180,8 +186,20 @@ impl Mapping {
     /// Marks a partition as detached because its records are not written in time.
     pub(crate) fn detach(&self, partition: &Partition) {
         partition.set_overdue(true);
+        self.overdue.fetch_add(1, Ordering::Relaxed);
         self.detached.notify_waiters();
         self.wake();
+    }
+
+    /// Ends that: its records in hand are written, or went back.
+    pub(crate) fn end_detachment(&self, partition: &Partition) {
+        partition.set_overdue(false);
+        self.overdue.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether a partition is detached because its records are not written in time.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.overdue.load(Ordering::Relaxed) > 0
     }
 
     /// Returns when the next partition is detached.

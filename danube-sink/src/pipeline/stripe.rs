@@ -87,13 +87,9 @@ impl Stripe {
         // The turn of a batch that waited for an instance.
         let mut is_its_turn = false;
         loop {
-            let gives_back = *mapping.failing().borrow() > 0 && mapping.gives_back(&self.stop);
-            // Behind records that went back, also if the target takes others by now: to keep the order.
-            let goes_back = |of: &Partition| of.is_overdue() && (gives_back || of.has_released());
-            // The oldest first: a record that goes back takes all that follow it along.
-            batch.release(&mapping.decisions, goes_back);
-            self.decoding.release_some(goes_back);
-            queue.release(goes_back);
+            if mapping.is_overdue() {
+                self.release(&mut batch);
+            }
             {
                 let _step = progress.step(mapping.settings.ack_timeout);
                 self.decoding.fill(&mut batch, || queue.pop()).await;
@@ -136,6 +132,18 @@ impl Stripe {
                 () = self.decoding.registry(), if batch.remaining(&mapping.settings).is_some() => {}
             }
         }
+    }
+
+    /// Gives back records of detached partitions that are not in delivery.
+    fn release(&mut self, batch: &mut Batch) {
+        let mapping = &self.mapping;
+        let gives_back = *mapping.failing().borrow() > 0 && mapping.gives_back(&self.stop);
+        // Behind records that went back, also if the target takes others by now: to keep the order.
+        let goes_back = |of: &Partition| of.is_overdue() && (gives_back || of.has_released());
+        // The oldest first: a record that goes back takes all that follow it along.
+        batch.release(&mapping.decisions, goes_back);
+        self.decoding.release_some(goes_back);
+        mapping.stripes()[self.number].release(goes_back);
     }
 
     fn publish(&mut self, unpublished: Unpublished) {

@@ -328,7 +328,9 @@ impl ConsumerTask {
                 () = self.signals.finish.cancelled() => break,
             }
         }
-        self.partition.set_overdue(false);
+        if !keeps {
+            mapping.end_detachment(&self.partition);
+        }
     }
 
     /// The consumer name for the next attach.
