@@ -185,6 +185,11 @@ impl MappingObserver {
         }
     }
 
+    /// Reports that a half of the pipeline starts: what blocked an earlier one is not known to block it.
+    pub(crate) fn started(&self, half: Half) {
+        self.0.state().blocked.retain(|(_, blocked), _| *blocked != half);
+    }
+
     /// Reports that the half of the pipeline can decode and settle the records again.
     pub(crate) fn unblocked(&self, topic: &str, half: Half) {
         if self.0.state().blocked.remove(&(topic.to_owned(), half)).is_some() {

@@ -94,7 +94,10 @@ impl Partition {
             is_attached: self.is_attached(),
             may_have_gap: numbers.uncertain_gap.get() > 0,
             offset_restarts: numbers.offset_restarts.get(),
-            takeovers: numbers.attaches.of(AttachReason::Takeover as usize).get(),
+            starts: [AttachReason::Start, AttachReason::Takeover]
+                .map(|reason| numbers.attaches.of(reason as usize).get())
+                .iter()
+                .sum(),
         }
     }
 
@@ -121,8 +124,8 @@ pub(crate) struct Intake {
     pub(crate) may_have_gap: bool,
     /// How often offsets restarted, as after a restart of the broker.
     pub(crate) offset_restarts: u64,
-    /// How often this consumer attached after another one with the same name.
-    pub(crate) takeovers: u64,
+    /// How often this process began to read: at its start, and after another consumer with the same name.
+    pub(crate) starts: u64,
 }
 
 /// Observer of one partition: its numbers and state. Cheap to clone; a call costs a few atomics, or a lock if a state changes.

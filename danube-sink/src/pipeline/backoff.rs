@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The delays between retries, each random between zero and a bound that doubles up to a cap. It never ends.
+/// The delays between retries, each random between zero and a bound that doubles up to a cap.
 ///
 /// Full jitter spreads the retries of many connectors evenly, so that they do not all hit a recovering target at once.
 #[derive(Debug, Clone)]
@@ -20,19 +20,16 @@ impl Backoff {
         Self { first, cap, bound: first.min(cap) }
     }
 
+    /// The next delay.
+    pub(crate) fn delay(&mut self) -> Duration {
+        let delay = self.bound.mul_f64(rand::random());
+        self.bound = self.bound.saturating_mul(2).min(self.cap);
+        delay
+    }
+
     /// Resets the bound after a success.
     pub(crate) fn reset(&mut self) {
         self.bound = self.first.min(self.cap);
-    }
-}
-
-impl Iterator for Backoff {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        let delay = self.bound.mul_f64(rand::random());
-        self.bound = self.bound.saturating_mul(2).min(self.cap);
-        Some(delay)
     }
 }
 
@@ -51,9 +48,10 @@ mod tests {
     #[test]
     fn delays_stay_under_a_bound_that_doubles_to_the_cap() {
         for _ in 0..100 {
-            let delays: Vec<_> = Backoff::new(Duration::from_millis(100), Duration::from_millis(350)).take(5).collect();
-            for (delay, bound) in delays.iter().zip([100, 200, 350, 350, 350]) {
-                assert!(*delay <= Duration::from_millis(bound), "{delays:?}");
+            let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_millis(350));
+            for bound in [100, 200, 350, 350, 350] {
+                let delay = backoff.delay();
+                assert!(delay <= Duration::from_millis(bound), "{delay:?} of {bound} ms");
             }
         }
     }
@@ -62,9 +60,9 @@ mod tests {
     fn an_endless_outage_overflows_nothing() {
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::MAX);
         for _ in 0..200 {
-            backoff.next();
+            backoff.delay();
         }
         backoff.reset();
-        assert!(backoff.next() <= Some(Duration::from_secs(1)));
+        assert!(backoff.delay() <= Duration::from_secs(1));
     }
 }

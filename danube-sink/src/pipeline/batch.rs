@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     cost::WriteCost,
     credit::refill_wait,
-    decided::Decision,
+    decided::{Decision, Decisions},
     outcome::Rejected,
     partition::{Backpressure, Partition},
     pending::{PendingRecords, PendingRun},
@@ -40,7 +40,7 @@ impl Batch {
 
     pub(crate) fn push_invalid(&mut self, run: PendingRun, reason: String) {
         self.arrived(&run);
-        self.invalid.push(Rejected { record: [run].into_iter().collect(), reason });
+        self.invalid.push(Rejected { record: run, reason });
     }
 
     /// Adds a record whose verdict was reached before it was redelivered.
@@ -49,7 +49,7 @@ impl Batch {
             return self.push_invalid(run, reason);
         }
         self.arrived(&run);
-        self.exhausted.push(Rejected { record: [run].into_iter().collect(), reason });
+        self.exhausted.push(Rejected { record: run, reason });
     }
 
     fn arrived(&mut self, run: &PendingRun) {
@@ -130,13 +130,12 @@ impl Batch {
         })
     }
 
-    /// Gives back the records of some detached partitions.
-    pub(crate) fn release(&mut self, goes_back: impl Fn(&Partition) -> bool) {
+    /// Gives back the records of some detached partitions. Verdicts on them are remembered.
+    pub(crate) fn release(&mut self, decisions: &Decisions, goes_back: impl Fn(&Partition) -> bool) {
         if self.partitions.iter().any(|partition| goes_back(partition)) {
             self.records.release(&goes_back);
-            for rejected in [&mut self.invalid, &mut self.exhausted] {
-                rejected.retain(|rejected| !rejected.record.runs().iter().any(|run| goes_back(&run.partition)));
-            }
+            decisions.release(&mut self.invalid, false, &goes_back);
+            decisions.release(&mut self.exhausted, true, &goes_back);
             self.partitions.retain(|partition| !goes_back(partition));
             self.bytes = self.records.runs().iter().map(PendingRun::bytes).sum();
             if self.is_empty() {

@@ -81,6 +81,11 @@ pub(crate) trait Session: Send + Sync + 'static {
         false
     }
 
+    /// The position up to which it was read, where reading may fail: in the log of a spool.
+    fn position(&self) -> Option<u64> {
+        None
+    }
+
     /// Takes the memory that was reserved for the last chunk. A broker sends what it has unasked, and reserves none.
     fn take_reserved(&self) -> Option<Charged> {
         None

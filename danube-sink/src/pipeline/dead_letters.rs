@@ -10,9 +10,9 @@ use super::{
     backoff::Backoff,
     broker::{Broker, BrokerFailure, DeadLetter, FailureKind},
     budget::Budget,
-    decided::Decision,
     mapping::{Cause, Mapping},
     outcome::Rejected,
+    partition::Partition,
 };
 use crate::{
     config::OnInvalidRecord,
@@ -45,10 +45,11 @@ impl DeadLetters {
     /// # Errors
     /// Names the first record, with the policy `stop`.
     pub(crate) fn settle(&self, rejected: Vec<Rejected>) -> ConnectorResult<Vec<Rejected>> {
-        let Some(Rejected { record, reason }) = rejected.first() else { return Ok(rejected) };
+        let Some(first) = rejected.first() else { return Ok(rejected) };
         match self.mapping.settings.on_invalid_record {
             OnInvalidRecord::Stop => {
-                let id = id_of(record);
+                let id = first.record().id().clone();
+                let reason = &first.reason;
                 Err(ConnectorError::fatal(format!(
                     "record {id} is not valid: {reason}; it stays with the broker. To continue without such records, set \
                      on_invalid_record to \"skip\" or \"dead_letter\" in the mapping of {}",
@@ -57,9 +58,9 @@ impl DeadLetters {
             }
             OnInvalidRecord::Skip => {
                 self.mapping.observer.skipped(rejected.len());
-                for Rejected { record, reason } in rejected {
-                    tracing::warn!("record {} is skipped: {reason}", id_of(&record));
-                    record.settle();
+                for rejected in rejected {
+                    tracing::warn!("record {} is skipped: {}", rejected.record().id(), rejected.reason);
+                    rejected.record.settle();
                 }
                 Ok(Vec::new())
             }
@@ -89,8 +90,8 @@ impl DeadLetters {
         loop {
             let answers = self.publish_copies(topic, &rejected).await;
             let Some(failure) = self.published(topic, &mut rejected, answers) else { break };
-            let Some(run) = rejected.first().and_then(|first| first.record.runs().first()) else { break };
-            let partition = Arc::clone(&run.partition);
+            let Some(first) = rejected.first() else { break };
+            let partition = Arc::clone(&first.record.partition);
             self.mapping.observer.error(Stage::DeadLetter, failure.kind.name());
             tracing::error!(
                 records = rejected.len(),
@@ -107,7 +108,7 @@ impl DeadLetters {
                 );
                 return;
             }
-            let delay = backoff.next().unwrap_or_default();
+            let delay = backoff.delay();
             match self.stop.is_cancelled() {
                 false => drop(self.stop.run_until_cancelled(sleep(delay)).await),
                 true => sleep(delay.min(SHUTDOWN_PATIENCE / 4)).await,
@@ -133,10 +134,11 @@ impl DeadLetters {
             let too_large: Vec<_> =
                 rejected.iter().zip(&mut answers).filter(|(_, answer)| is_too_large(answer)).collect();
             let Some((first, Err(failure))) = too_large.first() else { break };
-            let (records, first) = (too_large.len(), id_of(&first.record));
+            let (records, first) = (too_large.len(), first.record());
             tracing::warn!(
                 records,
-                "{records} dead letters are too large for {topic} and lose what makes them so; the first, {first}: {failure}"
+                "{records} dead letters are too large for {topic} and lose what makes them so; the first, {}: {failure}",
+                first.id()
             );
             let copies = too_large.iter().map(|(rejected, _)| dead_letter(rejected, copied)).collect();
             let smaller = self.broker.publish(topic, copies).await;
@@ -146,22 +148,10 @@ impl DeadLetters {
     }
 
     /// Gives back records of detached partitions, except the first, which probes the topic from a copy.
-    fn give_back(&self, rejected: Vec<Rejected>, is_exhausted: bool) -> Vec<Rejected> {
-        let mut kept = Vec::new();
-        for rejected in rejected {
-            if kept.is_empty() {
-                let Rejected { record, reason } = rejected;
-                kept.push(Rejected { record: record.copied(&self.budget), reason });
-            } else if rejected.is_overdue() {
-                let Rejected { record, reason } = rejected;
-                if let Some(record) = record.records().first() {
-                    self.mapping.decisions.remember(record.id().clone(), Decision { reason, is_exhausted });
-                }
-            } else {
-                kept.push(rejected);
-            }
-        }
-        kept
+    fn give_back(&self, mut rejected: Vec<Rejected>, is_exhausted: bool) -> Vec<Rejected> {
+        let mut others = rejected.split_off(1.min(rejected.len()));
+        self.mapping.decisions.release(&mut others, is_exhausted, Partition::is_overdue);
+        rejected.into_iter().map(|first| first.alone(&self.budget)).chain(others).collect()
     }
 
     /// Settles published records and keeps the rest. Returns the first failure.
@@ -177,8 +167,8 @@ impl DeadLetters {
         self.mapping.observer.dead_lettered(records);
         // Each dead letter carries its own reason: a log line for each would cost more than publishing it.
         if let Some((published, _)) = rejected.iter().zip(&answers).find(|(_, answer)| answer.is_ok()) {
-            let (id, reason) = (id_of(&published.record), &published.reason);
-            tracing::warn!(records, "{records} records were published to {topic}; the first, {id}: {reason}");
+            let (first, reason) = (published.record(), &published.reason);
+            tracing::warn!(records, "{records} records were published to {topic}; the first, {}: {reason}", first.id());
         }
         for (Rejected { record, reason }, answer) in std::mem::take(rejected).into_iter().zip(answers) {
             match answer {
@@ -194,10 +184,6 @@ impl DeadLetters {
     }
 }
 
-fn id_of(record: &super::pending::PendingRecords) -> String {
-    record.runs().iter().flat_map(super::pending::PendingRun::entries).map(|entry| entry.id.to_string()).collect()
-}
-
 /// What a dead letter copies of the record's message.
 #[derive(Debug, Clone, Copy)]
 enum Copied {
@@ -207,36 +193,32 @@ enum Copied {
 }
 
 /// The dead letter of a record: a copy, with the attributes that the broker gives its own dead letters, and with what it lacks.
-fn dead_letter(Rejected { record, reason }: &Rejected, copied: Copied) -> DeadLetter {
-    let entries = record.runs().iter().flat_map(|run| run.entries().iter().zip(run.records()));
-    let dead_letters = entries.map(|(entry, record)| {
-        let Entry { bytes, key, .. } = entry;
-        let payload_omitted = || format!("payload of {} bytes", bytes.len());
-        let (payload, key, mut attributes, omitted) = match copied {
-            Copied::Everything => (bytes.clone(), key.clone(), entry.attributes().clone(), None),
-            Copied::AllButPayload => (Bytes::new(), key.clone(), entry.attributes().clone(), Some(payload_omitted())),
-            Copied::Nothing => {
-                let omitted = format!("{}, attributes, routing key", payload_omitted());
-                (Bytes::new(), None, HashMap::new(), Some(omitted))
-            }
-        };
-        attributes.reserve(7);
-        for (name, value) in [
-            ("x-original-topic", entry.id.topic().to_owned()),
-            ("x-original-subscription", record.subscription().to_owned()),
-            ("x-original-topic-offset", entry.id.offset().to_string()),
-            ("x-original-producer-id", entry.id.producer_id().to_string()),
-            ("x-original-broker-addr", entry.source().broker_address.to_string()),
-            ("x-failure-reason", beginning(reason)),
-        ] {
-            attributes.insert(name.to_owned(), value);
+fn dead_letter(rejected: &Rejected, copied: Copied) -> DeadLetter {
+    let record = rejected.record();
+    let entry = record.chunk().entry(record.index());
+    let Entry { bytes, key, .. } = entry;
+    let payload_omitted = || format!("payload of {} bytes", bytes.len());
+    let (payload, key, mut attributes, omitted) = match copied {
+        Copied::Everything => (bytes.clone(), key.clone(), entry.attributes().clone(), None),
+        Copied::AllButPayload => (Bytes::new(), key.clone(), entry.attributes().clone(), Some(payload_omitted())),
+        Copied::Nothing => {
+            let omitted = format!("{}, attributes, routing key", payload_omitted());
+            (Bytes::new(), None, HashMap::new(), Some(omitted))
         }
-        attributes.extend(omitted.map(|omitted| ("x-omitted".to_owned(), omitted)));
-        DeadLetter { payload, attributes, key, schema: entry.source().schema }
-    });
-    let nothing =
-        || DeadLetter { payload: Default::default(), attributes: Default::default(), key: None, schema: None };
-    dead_letters.last().unwrap_or_else(nothing)
+    };
+    attributes.reserve(7);
+    for (name, value) in [
+        ("x-original-topic", entry.id.topic().to_owned()),
+        ("x-original-subscription", record.subscription().to_owned()),
+        ("x-original-topic-offset", entry.id.offset().to_string()),
+        ("x-original-producer-id", entry.id.producer_id().to_string()),
+        ("x-original-broker-addr", entry.source().broker_address.to_string()),
+        ("x-failure-reason", beginning(&rejected.reason)),
+    ] {
+        attributes.insert(name.to_owned(), value);
+    }
+    attributes.extend(omitted.map(|omitted| ("x-omitted".to_owned(), omitted)));
+    DeadLetter { payload, attributes, key, schema: entry.source().schema }
 }
 
 /// The beginning of a reason.

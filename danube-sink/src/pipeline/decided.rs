@@ -8,6 +8,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use super::{outcome::Rejected, partition::Partition};
 use crate::record::RecordId;
 
 /// The most decisions to remember; a record beyond them is written once more.
@@ -30,8 +31,24 @@ impl Decisions {
         self.decisions().is_empty()
     }
 
-    /// Remembers the decision about a record that goes back to the broker.
-    pub(crate) fn remember(&self, id: RecordId, decision: Decision) {
+    /// Gives rejected records of some detached partitions back to the broker.
+    pub(crate) fn release(
+        &self,
+        rejected: &mut Vec<Rejected>,
+        is_exhausted: bool,
+        goes_back: impl Fn(&Partition) -> bool,
+    ) {
+        let released = rejected.extract_if(.., |rejected| goes_back(&rejected.record.partition));
+        released.for_each(|rejected| self.give_back(rejected, is_exhausted));
+    }
+
+    /// Gives a rejected record back to the broker, and remembers the decision about it.
+    pub(crate) fn give_back(&self, rejected: Rejected, is_exhausted: bool) {
+        let id = rejected.record().id().clone();
+        self.remember(id, Decision { reason: rejected.reason, is_exhausted });
+    }
+
+    fn remember(&self, id: RecordId, decision: Decision) {
         let mut decisions = self.decisions();
         if decisions.len() < MOST || decisions.contains_key(&id) {
             decisions.insert(id, decision);

@@ -149,7 +149,7 @@ impl Decoding {
         if run.partition.has_released() {
             self.end_outage();
         } else if self.outage.is_some() {
-            self.current = Some(run.split_to(1));
+            self.current = Some(run.split_first(&self.budget));
         }
     }
 
@@ -355,7 +355,7 @@ impl Decoding {
             _failing: mapping.fails(),
         });
         outage.missed += u32::from(failure.kind == FailureKind::Missing);
-        outage.next = Instant::now() + outage.backoff.next().unwrap_or_default();
+        outage.next = Instant::now() + outage.backoff.delay();
     }
 
     fn end_outage(&mut self) {

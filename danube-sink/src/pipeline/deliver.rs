@@ -48,8 +48,8 @@ pub(crate) struct Deliver {
     max_backoff: Duration,
     write_timeout: Duration,
     stop: CancellationToken,
-    /// A shutdown has left records in the spool.
-    has_left: AtomicBool,
+    /// No further write begins: the records stay in the spool or with the broker.
+    has_ended: AtomicBool,
 }
 
 /// Records of a delivered batch whose dead letters are not published yet.
@@ -86,7 +86,7 @@ impl Deliver {
             max_backoff: config.max_backoff,
             write_timeout: config.write_timeout,
             stop,
-            has_left: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
         }
     }
 
@@ -114,7 +114,7 @@ impl Deliver {
         work.ends = !work.invalid.is_empty() && self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop;
         let mut next = Some(batch.records);
         while let Some(piece) = next.take().or_else(|| work.pieces.pop()) {
-            if self.leaves_to_the_spool(&work) {
+            if self.ends_writes(&work) {
                 return Ok(Unpublished::default());
             }
             let piece = self.probe(piece, &mut work).await?;
@@ -153,14 +153,18 @@ impl Deliver {
         self.dead_letters.publish(rejected, false).await;
     }
 
-    /// Whether a shutdown leaves the records in the spool, since the target does not take them. Later records of the mapping
-    /// must stay there too, to keep the order.
-    fn leaves_to_the_spool(&self, work: &Work) -> bool {
-        if !self.mapping.role.is_delivery() || !self.stop.is_cancelled() {
-            return false;
+    /// Begins no further write, not even a retry.
+    pub(crate) fn end_writes(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no further write begins: after [`end_writes`](Self::end_writes), or since a shutdown leaves records in the spool
+    /// that the target does not take. Later ones of the mapping must stay there too, to keep the order.
+    fn ends_writes(&self, work: &Work) -> bool {
+        if self.mapping.role.is_delivery() && self.stop.is_cancelled() && work.failing.is_some() {
+            self.end_writes();
         }
-        let leaves = work.failing.is_some();
-        self.has_left.fetch_or(leaves, Ordering::Relaxed) || leaves
+        self.has_ended.load(Ordering::Relaxed)
     }
 
     /// Settles the decided part of an outcome, and queues the rest.
@@ -175,11 +179,12 @@ impl Deliver {
             work.recovers();
         }
         let (mut row, mut is_mass) = (None, false);
-        if !rejected.is_empty() && delivered.is_empty() {
+        let goes_on = self.mapping.settings.on_mass_refusal == OnMassRefusal::GoOn;
+        if !rejected.is_empty() && delivered.is_empty() && !goes_on {
             let (current, reached) = self.mapping.refusals.refused(rejected.len());
             (row, is_mass) = (Some(current), reached);
         }
-        let tries_again = !work.ends && self.mapping.settings.on_mass_refusal != OnMassRefusal::GoOn;
+        let tries_again = !work.ends && !goes_on;
         let in_doubt = if tries_again { work.take_refused(Refused::is_in_doubt) } else { PendingRecords::default() };
         // What was written before those in doubt may be newer: it is written once more after them.
         let mut once_more = PendingRecords::default();
@@ -258,7 +263,7 @@ impl Deliver {
 
     /// Reduces a piece to one probing record once its partition is detached for a failing target.
     async fn probe(&self, piece: PendingRecords, work: &mut Work) -> ConnectorResult<PendingRecords> {
-        if work.failing.is_none() || !is_overdue(&piece) {
+        if work.failing.is_none() || !piece.is_overdue() {
             return Ok(piece);
         }
         work.pieces.push(piece);
@@ -270,7 +275,7 @@ impl Deliver {
             // It may be unhealthy for another mapping: the record itself is the better probe.
             Err(error) => {
                 tracing::warn!(topic = %self.mapping.topic, "the target is not healthy: {}", error.report());
-                let delay = work.backoff.next().unwrap_or_default();
+                let delay = work.backoff.delay();
                 self.sleep(delay).await;
             }
         }
@@ -279,19 +284,17 @@ impl Deliver {
 
     /// Gives back the records of detached partitions, except the first, which probes the target.
     fn give_back(&self, work: &mut Work) {
-        if !work.pieces.last().is_some_and(is_overdue) || !self.mapping.gives_back(&self.stop) {
+        if !work.pieces.last().is_some_and(PendingRecords::is_overdue) || !self.mapping.gives_back(&self.stop) {
             return;
         }
         let Some(mut piece) = work.pieces.pop() else { return };
-        let first = piece.split_to(1);
-        piece.release(Partition::is_overdue);
-        work.pieces.iter_mut().for_each(|piece| piece.release(Partition::is_overdue));
-        work.pieces.retain(|piece| !piece.is_empty());
-        work.put_back(piece, first.copied(&self.budget));
+        let first = piece.keep_first(Partition::is_overdue, &self.budget);
+        work.release(&self.mapping.decisions, &self.budget, Partition::is_overdue);
+        work.put_back(piece, first);
     }
 
     async fn pause(&self, records: usize, work: &mut Work, failure: &str, wait: Option<Duration>) {
-        let delay = work.backoff.next().unwrap_or_default().max(wait.unwrap_or_default()).min(self.max_backoff);
+        let delay = work.backoff.delay().max(wait.unwrap_or_default()).min(self.max_backoff);
         self.mapping.observer.retried();
         let run = work.pieces.last().and_then(|piece| piece.runs().first());
         let first = run.and_then(PendingRun::first).map(|record| record.id().to_string()).unwrap_or_default();
@@ -348,7 +351,7 @@ impl Deliver {
                 "a batch of {topic} was not written in {attempts} attempts: {failure}"
             )));
         }
-        let [untried, mut tried] = match tried {
+        let [untried, tried] = match tried {
             Tried::All => [PendingRecords::default(), retry],
             Tried::These(tried) => {
                 let mut tried = tried.into_iter();
@@ -356,13 +359,7 @@ impl Deliver {
             }
         };
         work.backoff.reset();
-        while !tried.is_empty() {
-            work.exhausted.push(Rejected { record: tried.split_to(1), reason: failure.to_owned() });
-        }
+        work.exhausted.extend(Rejected::each(tried, failure));
         Ok(untried)
     }
-}
-
-fn is_overdue(piece: &PendingRecords) -> bool {
-    piece.runs().iter().any(|run| run.partition.is_overdue())
 }

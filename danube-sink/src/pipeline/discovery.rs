@@ -77,7 +77,7 @@ impl Discovery {
             if known.len() > before {
                 more.reset();
             }
-            let pause = if known.is_empty() { LOOK_FOR_MISSING } else { more.next().unwrap_or(FIRST_LOOK_FOR_MORE) };
+            let pause = if known.is_empty() { LOOK_FOR_MISSING } else { more.delay() };
             tokio::select! {
                 () = sleep(pause) => {}
                 () = self.broker.more_partitions() => {}

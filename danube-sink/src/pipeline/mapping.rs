@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use tokio::sync::{Notify, futures::Notified, watch};
@@ -46,7 +49,9 @@ pub(crate) struct Mapping {
     pub(crate) decisions: Decisions,
     /// Records whose order matters share a stripe. Stripes are written in parallel.
     stripes: Vec<StripeQueue>,
-    /// Notified when a partition is detached because its records are not written in time.
+    /// Partitions that are detached because their records are not written in time.
+    overdue: AtomicUsize,
+    /// Notified when there is one more.
     detached: Notify,
     /// The number of batches that cannot be delivered now.
     failing: watch::Sender<usize>,
@@ -92,6 +97,7 @@ impl Mapping {
     /// `instances` of the connector write in parallel.
     pub(crate) fn new(mut settings: MappingSettings, role: Role, instances: usize, observer: &Observer) -> Self {
         let observed = observer.mapping(&settings.consumer);
+        observed.started(role.half());
         let subscriptions = if role.is_delivery() {
             settings.max_unacked_messages = Some(settings.batch_size.saturating_mul(instances + 1));
             settings.consumer.consumer_name = "spool".to_owned();
@@ -116,6 +122,7 @@ impl Mapping {
             refusals: Refusals::default(),
             decisions: Decisions::default(),
             stripes: (0..stripes).map(|_| StripeQueue::default()).collect(),
+            overdue: AtomicUsize::new(0),
             detached: Notify::new(),
             failing: watch::Sender::new(0),
             blocked_by: Mutex::default(),
@@ -166,10 +173,8 @@ impl Mapping {
     }
 
     /// Gives queued records of a partition back to the broker.
-    pub(crate) fn release(&self, partition: &Arc<Partition>) {
-        for stripe in &self.stripes {
-            stripe.queue().runs.retain(|run| !Arc::ptr_eq(&run.partition, partition));
-        }
+    pub(crate) fn release(&self, partition: &Partition) {
+        self.stripes.iter().for_each(|stripe| stripe.release(|of| std::ptr::eq(of, partition)));
         self.wake();
     }
 
@@ -181,8 +186,20 @@ impl Mapping {
     /// Marks a partition as detached because its records are not written in time.
     pub(crate) fn detach(&self, partition: &Partition) {
         partition.set_overdue(true);
+        self.overdue.fetch_add(1, Ordering::Relaxed);
         self.detached.notify_waiters();
         self.wake();
+    }
+
+    /// Ends that: its records in hand are written, or went back.
+    pub(crate) fn end_detachment(&self, partition: &Partition) {
+        partition.set_overdue(false);
+        self.overdue.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether a partition is detached because its records are not written in time.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.overdue.load(Ordering::Relaxed) > 0
     }
 
     /// Returns when the next partition is detached.
@@ -281,6 +298,11 @@ impl StripeQueue {
             drop(queue);
             self.changed.notify_one();
         }
+    }
+
+    /// Gives back what is queued of some detached partitions: no more of them follows until they are attached.
+    pub(crate) fn release(&self, goes_back: impl Fn(&Partition) -> bool) {
+        self.queue().runs.retain(|run| !goes_back(&run.partition));
     }
 
     pub(crate) fn pop(&self) -> Option<PendingRun> {

@@ -2,23 +2,35 @@
 
 use std::time::Duration;
 
-use super::pending::PendingRecords;
+use super::{
+    budget::Budget,
+    pending::{PendingRecords, PendingRun},
+};
 use crate::{
     error::{ConnectorError, ConnectorResult, PartialFailure, RecordOutcome, RejectedBy, unknown_record},
-    record::RecordId,
+    record::{RecordId, SinkRecord},
 };
 
 /// A rejected record, and why.
 pub(crate) struct Rejected {
-    /// One record.
-    pub(crate) record: PendingRecords,
+    /// A run of one record.
+    pub(crate) record: PendingRun,
     pub(crate) reason: String,
 }
 
 impl Rejected {
-    /// Whether its partition is detached because its target fails.
-    pub(crate) fn is_overdue(&self) -> bool {
-        self.record.runs().iter().any(|run| run.partition.is_overdue())
+    /// Rejects each of the records.
+    pub(crate) fn each(records: PendingRecords, reason: &str) -> impl Iterator<Item = Self> {
+        records.singly().map(|record| Self { record, reason: reason.to_owned() })
+    }
+
+    /// The same, with the record in a chunk of its own.
+    pub(crate) fn alone(self, budget: &Budget) -> Self {
+        Self { record: self.record.alone(budget), ..self }
+    }
+
+    pub(crate) fn record(&self) -> SinkRecord {
+        self.record.record(0)
     }
 }
 
@@ -80,7 +92,7 @@ impl Outcome {
                 Ok(Self::alone(batch, &error))
             }
             Err(ConnectorError::Refused { .. } | ConnectorError::TooLarge { .. }) => Ok(Self::halved(batch)),
-            Err(ConnectorError::InvalidRecord { id, reason }) => Self::without(batch, &id, reason),
+            Err(ConnectorError::InvalidRecord { id, reason }) => Self::without(batch, &id, &reason),
             Err(ConnectorError::Partial(failure)) => Self::partial(batch, failure),
             Err(fatal) => Err(fatal),
         }
@@ -96,16 +108,16 @@ impl Outcome {
         match error {
             // It may fit later.
             ConnectorError::TooLarge { .. } => Self { retry: batch, failure: Some(error.report()), ..Self::default() },
-            _ => Self { rejected: vec![Rejected { record: batch, reason: error.report() }], ..Self::default() },
+            _ => Self { rejected: Rejected::each(batch, &error.report()).collect(), ..Self::default() },
         }
     }
 
-    fn without(batch: PendingRecords, id: &RecordId, reason: String) -> ConnectorResult<Self> {
-        let [retry, record] = batch.sort(|record| usize::from(record.has_id(id)));
-        if record.is_empty() {
+    fn without(batch: PendingRecords, id: &RecordId, reason: &str) -> ConnectorResult<Self> {
+        let [retry, invalid] = batch.sort(|record| usize::from(record.has_id(id)));
+        if invalid.is_empty() {
             return Err(unknown_record(id));
         }
-        Ok(Self { invalid: vec![Rejected { record, reason }], retry, ..Self::default() })
+        Ok(Self { invalid: Rejected::each(invalid, reason).collect(), retry, ..Self::default() })
     }
 
     /// What is not named counts as delivered: a name that fits no record must not pass for one.
@@ -130,8 +142,8 @@ impl Outcome {
             }
             _ => 0,
         });
-        let with_reasons = |mut records: PendingRecords, reasons: Vec<String>| -> Vec<_> {
-            reasons.into_iter().map(|reason| Rejected { record: records.split_to(1), reason }).collect()
+        let with_reasons = |records: PendingRecords, reasons: Vec<String>| -> Vec<_> {
+            records.singly().zip(reasons).map(|(record, reason)| Rejected { record, reason }).collect()
         };
         let (rejected, invalid) = (with_reasons(rejected, refused), with_reasons(invalid, unfit));
         let made_progress = !delivered.is_empty() || !rejected.is_empty() || !invalid.is_empty();

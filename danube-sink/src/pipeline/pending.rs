@@ -1,6 +1,7 @@
 //! Pending records: they are not settled yet, and dropping them gives them back to the broker.
 
 use std::{
+    iter,
     ops::Range,
     sync::{Arc, Mutex},
 };
@@ -128,17 +129,17 @@ impl PendingRun {
         }
     }
 
-    /// Copies the records out of their chunk, so that the chunk's memory is freed.
-    fn copied(mut self, budget: &Budget) -> PendingRecords {
-        if self.chunk.len() == 1 {
-            return [self].into_iter().collect();
-        }
-        let range = std::mem::take(&mut self.range);
-        range.map(|index| self.copy_of(index, budget)).collect()
+    /// Splits off the first record, in a chunk of its own.
+    pub(crate) fn split_first(&mut self, budget: &Budget) -> Self {
+        self.split_to(1).alone(budget)
     }
 
-    /// Copies a record of its chunk into a chunk of its own.
-    fn copy_of(&self, index: u32, budget: &Budget) -> Self {
+    /// Copies a single record into a chunk of its own: neither keeps the memory of the other, nor what is decoded of it.
+    pub(crate) fn alone(mut self, budget: &Budget) -> Self {
+        if self.chunk.len() == 1 {
+            return self;
+        }
+        let index = std::mem::take(&mut self.range).start;
         let mut charge = budget.nothing();
         charge.overdraw(self.chunk.entry(index).size());
         let (epoch, arrived, charge) = (self.epoch, self.arrived, Mutex::new(charge));
@@ -149,11 +150,9 @@ impl PendingRun {
         copy
     }
 
-    /// Splits off the first record, in a chunk of its own: what is decoded of it is freed with it, not with its neighbours.
-    pub(crate) fn split_first(&mut self, budget: &Budget) -> Self {
-        let mut first = self.split_to(1);
-        let index = std::mem::take(&mut first.range).start;
-        first.copy_of(index, budget)
+    /// The records one by one.
+    pub(crate) fn singly(mut self) -> impl Iterator<Item = Self> {
+        iter::from_fn(move || (!self.is_empty()).then(|| self.split_to(1)))
     }
 
     /// Counts what is decoded of its payloads.
@@ -208,8 +207,13 @@ impl PendingRecords {
         &self.runs
     }
 
-    pub(crate) fn into_runs(self) -> impl DoubleEndedIterator<Item = PendingRun> {
+    pub(crate) fn into_runs(self) -> impl Iterator<Item = PendingRun> {
         self.runs.into_iter()
+    }
+
+    /// Whether a partition of them is detached because its records are not written in time.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.runs.iter().any(|run| run.partition.is_overdue())
     }
 
     pub(crate) fn records(&self) -> Vec<SinkRecord> {
@@ -238,11 +242,9 @@ impl PendingRecords {
     /// Sorts the records, in order, into the groups whose index `group` returns.
     pub(crate) fn sort<const GROUPS: usize>(self, mut group: impl FnMut(&SinkRecord) -> usize) -> [Self; GROUPS] {
         let mut groups = [const { Self { runs: Vec::new(), len: 0 } }; GROUPS];
-        for mut run in self.runs {
-            while let Some(first) = run.first() {
-                let index = group(&first);
-                groups[index].push(run.split_to(1));
-            }
+        for single in self.singly() {
+            let index = single.first().map_or(0, |record| group(&record));
+            groups[index].push(single);
         }
         groups
     }
@@ -268,11 +270,16 @@ impl PendingRecords {
         self.len = self.runs.iter().map(PendingRun::len).sum();
     }
 
-    /// Copies the records out of their chunks, so that the chunks' memory is freed.
-    pub(crate) fn copied(self, budget: &Budget) -> Self {
-        let mut copied = Self::default();
-        self.runs.into_iter().for_each(|run| copied.append(run.copied(budget)));
-        copied
+    /// Splits off the first record, in a chunk of its own, and gives back the others of some detached partitions.
+    pub(crate) fn keep_first(&mut self, goes_back: impl Fn(&Partition) -> bool, budget: &Budget) -> Self {
+        let first = self.split_to(1);
+        self.release(goes_back);
+        first.runs.into_iter().map(|run| run.alone(budget)).collect()
+    }
+
+    /// The records one by one.
+    pub(crate) fn singly(self) -> impl Iterator<Item = PendingRun> {
+        self.runs.into_iter().flat_map(PendingRun::singly)
     }
 
     /// Settles the records: written, skipped, or published as dead letters.

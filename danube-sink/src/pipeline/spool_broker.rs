@@ -5,7 +5,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use async_trait::async_trait;
@@ -36,6 +36,7 @@ struct SpoolSession {
     log: Arc<Log>,
     /// Whether the log of an older generation was read to its end.
     has_ended: AtomicBool,
+    position: AtomicU64,
     /// The memory for the last chunk.
     reserved: Mutex<Option<Charged>>,
 }
@@ -59,8 +60,8 @@ impl Broker for SpoolBroker {
         let (_, log) =
             log.ok_or_else(|| BrokerFailure::new(FailureKind::Missing, "the log is delivered and removed"))?;
         let reader = Some(Reader::new(Arc::clone(&log)));
-        let (has_ended, reserved) = (AtomicBool::new(false), Mutex::default());
-        let session = Arc::new(SpoolSession { log, has_ended, reserved });
+        let (has_ended, position, reserved) = (AtomicBool::new(false), AtomicU64::new(0), Mutex::default());
+        let session = Arc::new(SpoolSession { log, has_ended, position, reserved });
         let first = (reader, Arc::clone(&session), Arc::clone(&self.spool), self.budget.clone());
         let chunks = stream::unfold(first, |(reader, session, spool, budget)| async move {
             let (chunk, reader) = next(reader?, &session, &spool, &budget).await;
@@ -103,6 +104,9 @@ async fn next(
         // Before it is read: a thousand logs may be read at once.
         let reserved = budget.reserve(CHUNK_BYTES).await;
         let read = spawn_blocking(move || (reader.read(), reader)).await;
+        if let Ok((_, reader)) = &read {
+            session.position.store(reader.position(), Ordering::Relaxed);
+        }
         match read {
             Ok((Ok(records), rest)) if records.is_empty() => reader = rest,
             Ok((Ok(records), rest)) => {
@@ -146,6 +150,10 @@ impl Session for SpoolSession {
 
     fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::Relaxed)
+    }
+
+    fn position(&self) -> Option<u64> {
+        Some(self.position.load(Ordering::Relaxed))
     }
 
     fn take_reserved(&self) -> Option<Charged> {

@@ -1,6 +1,6 @@
 //! Appends what the consumers of a mapping received to its spool, where it is acknowledged.
 
-use std::{collections::VecDeque, ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use tokio::{task::spawn_blocking, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -38,9 +38,9 @@ impl Spooler {
     pub(crate) async fn run(self) -> ConnectorResult<()> {
         let queue = &self.mapping.stripes()[0];
         let outcome = loop {
-            let runs: VecDeque<_> = std::iter::from_fn(|| queue.pop()).collect();
-            if !runs.is_empty() {
-                match self.spool(runs).await {
+            let records: PendingRecords = std::iter::from_fn(|| queue.pop()).collect();
+            if !records.is_empty() {
+                match self.spool(records).await {
                     Ok(true) => {}
                     // What follows stays with the broker too, to keep the order.
                     Ok(false) => break Ok(()),
@@ -60,15 +60,15 @@ impl Spooler {
     }
 
     /// Spools records, as soon as the disk takes them. `false` if a shutdown leaves some with the broker.
-    async fn spool(&self, mut runs: VecDeque<PendingRun>) -> ConnectorResult<bool> {
+    async fn spool(&self, mut records: PendingRecords) -> ConnectorResult<bool> {
         let mut failing: Option<Failing> = None;
-        while let Some(first) = runs.front() {
+        while let Some(first) = records.runs().first() {
             let partition = Arc::clone(&first.partition);
             let spool = Arc::clone(&self.spool);
-            let appending = spawn_blocking(move || (append_all(&spool, &mut runs), runs)).await;
+            let appending = spawn_blocking(move || (append_all(&spool, &mut records), records)).await;
             let (appended, rest) =
                 appending.map_err(|error| ConnectorError::fatal(format!("the spool panicked: {error}")))?;
-            runs = rest;
+            records = rest;
             let (kind, reason) = match appended {
                 Ok(()) => break,
                 Err(AppendError::Sync(error)) => {
@@ -94,7 +94,7 @@ impl Spooler {
                 // The broker keeps them.
                 () = self.stop.cancelled() => return Ok(false),
             }
-            self.give_back(&mut runs);
+            self.give_back(&mut records);
         }
         if let Some(failing) = failing {
             failing.end();
@@ -103,39 +103,36 @@ impl Spooler {
     }
 
     /// Gives back the records of detached partitions, except the first, which probes the spool.
-    fn give_back(&self, runs: &mut VecDeque<PendingRun>) {
-        if !runs.iter().any(|run| run.partition.is_overdue()) || !self.mapping.gives_back(&self.stop) {
+    pub(super) fn give_back(&self, records: &mut PendingRecords) {
+        if !records.is_overdue() || !self.mapping.gives_back(&self.stop) {
             return;
         }
-        let Some(mut first) = runs.pop_front() else { return };
-        runs.retain(|run| !run.partition.is_overdue());
-        let probe: PendingRecords = [first.split_to(1)].into_iter().collect();
-        if !first.partition.is_overdue() {
-            runs.push_front(first);
-        }
-        probe.copied(&self.budget).into_runs().rev().for_each(|run| runs.push_front(run));
+        let mut kept = records.keep_first(Partition::is_overdue, &self.budget);
+        kept.append(std::mem::take(records));
+        *records = kept;
+        // They follow those that went back.
+        self.mapping.stripes()[0].release(Partition::is_overdue);
     }
 }
 
 /// Appends records to the logs of their partitions, and settles them. Blocks.
-fn append_all(spool: &MappingSpool, runs: &mut VecDeque<PendingRun>) -> Result<(), AppendError> {
-    while let Some(first) = runs.front() {
+fn append_all(spool: &MappingSpool, records: &mut PendingRecords) -> Result<(), AppendError> {
+    while let Some(first) = records.runs().first() {
         let partition = Arc::clone(&first.partition);
         let (of_partition, others): (Vec<_>, Vec<_>) =
-            runs.drain(..).partition(|run| Arc::ptr_eq(&run.partition, &partition));
-        let mut records: PendingRecords = of_partition.into_iter().collect();
-        while !records.is_empty() {
-            match append(spool, &partition, &records) {
-                Ok(count) => records.split_to(count).settle(),
+            std::mem::take(records).into_runs().partition(|run| Arc::ptr_eq(&run.partition, &partition));
+        let mut of_partition: PendingRecords = of_partition.into_iter().collect();
+        while !of_partition.is_empty() {
+            match append(spool, &partition, &of_partition) {
+                Ok(count) => of_partition.split_to(count).settle(),
                 Err(AppendError::Full | AppendError::Write(_)) if spool.compact() => {}
                 Err(error) => {
-                    runs.extend(records.into_runs());
-                    runs.extend(others);
+                    *records = of_partition.into_runs().chain(others).collect();
                     return Err(error);
                 }
             }
         }
-        runs.extend(others);
+        *records = others.into_iter().collect();
     }
     Ok(())
 }

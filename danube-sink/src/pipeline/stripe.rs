@@ -1,6 +1,6 @@
 //! A stripe of a mapping: decodes its records, batches them, and writes the batches in order.
 
-use std::{future::pending, iter, mem, panic::resume_unwind, sync::Arc};
+use std::{future::pending, mem, panic::resume_unwind, sync::Arc};
 
 use tokio::{
     task::{JoinError, JoinSet},
@@ -66,7 +66,13 @@ impl Stripe {
             self.stop.cancel();
         }
         self.mapping.stripes()[self.number].end();
-        // Dead letters in flight are settled, after an error too.
+        // Writes and dead letters in flight are settled, after an error too.
+        if !self.deliveries.are_empty() {
+            self.deliver.end_writes();
+        }
+        while let Some(delivered) = self.deliveries.next().await {
+            self.publish(delivered.unwrap_or_default());
+        }
         while let Some(published) = self.publications.join_next().await {
             joined(published)?;
         }
@@ -81,15 +87,12 @@ impl Stripe {
         // The turn of a batch that waited for an instance.
         let mut is_its_turn = false;
         loop {
-            let gives_back = *mapping.failing().borrow() > 0 && mapping.gives_back(&self.stop);
-            // Behind records that went back, also if the target takes others by now: to keep the order.
-            let goes_back = |of: &Partition| of.is_overdue() && (gives_back || of.has_released());
-            batch.release(goes_back);
-            self.decoding.release_some(goes_back);
+            if mapping.is_overdue() {
+                self.release(&mut batch);
+            }
             {
                 let _step = progress.step(mapping.settings.ack_timeout);
-                let next = || iter::from_fn(|| queue.pop()).find(|run| !goes_back(&run.partition));
-                self.decoding.fill(&mut batch, next).await;
+                self.decoding.fill(&mut batch, || queue.pop()).await;
             }
             // Read once: a deadline between two readings would neither close the batch nor set a timer.
             let now = Instant::now();
@@ -120,10 +123,7 @@ impl Stripe {
             tokio::select! {
                 () = queue.changed() => {}
                 Some(delivered) = self.deliveries.next() => {
-                    let unpublished = delivered?;
-                    if !unpublished.is_empty() {
-                        self.publications.spawn(Arc::clone(&self.deliver).publish(unpublished));
-                    }
+                    self.publish(delivered?);
                 }
                 Some(published) = self.publications.join_next() => joined(published)?,
                 () = sleep_until(deadline) => {}
@@ -131,6 +131,24 @@ impl Stripe {
                 // A full batch waits for a writer, not for the registry.
                 () = self.decoding.registry(), if batch.remaining(&mapping.settings).is_some() => {}
             }
+        }
+    }
+
+    /// Gives back records of detached partitions that are not in delivery.
+    fn release(&mut self, batch: &mut Batch) {
+        let mapping = &self.mapping;
+        let gives_back = *mapping.failing().borrow() > 0 && mapping.gives_back(&self.stop);
+        // Behind records that went back, also if the target takes others by now: to keep the order.
+        let goes_back = |of: &Partition| of.is_overdue() && (gives_back || of.has_released());
+        // The oldest first: a record that goes back takes all that follow it along.
+        batch.release(&mapping.decisions, goes_back);
+        self.decoding.release_some(goes_back);
+        mapping.stripes()[self.number].release(goes_back);
+    }
+
+    fn publish(&mut self, unpublished: Unpublished) {
+        if !unpublished.is_empty() {
+            self.publications.spawn(Arc::clone(&self.deliver).publish(unpublished));
         }
     }
 

@@ -1,6 +1,9 @@
 //! The undelivered rest of a batch, and what is known of its records.
 
-use super::{backoff::Backoff, mapping::Failing, outcome::Rejected, pending::PendingRecords, refusals::RefusalRow};
+use super::{
+    backoff::Backoff, budget::Budget, decided::Decisions, mapping::Failing, outcome::Rejected, partition::Partition,
+    pending::PendingRecords, refusals::RefusalRow,
+};
 
 /// The undelivered rest of a batch.
 pub(super) struct Work {
@@ -25,7 +28,7 @@ pub(super) struct Work {
 /// A record that the target refused.
 pub(super) struct Refused {
     pub(super) rejected: Rejected,
-    /// `None` if the same write took others: the record is at fault.
+    /// `None` if the record is at fault: the same write took others, or all records that are refused count as that.
     pub(super) row: Option<RefusalRow>,
 }
 
@@ -33,6 +36,11 @@ impl Refused {
     /// The mass refusal that it was a part of.
     pub(super) fn mass(&self) -> Option<&RefusalRow> {
         self.row.as_ref().filter(|row| row.is_mass())
+    }
+
+    /// Whether a record that was refused in that row is at fault, whatever the target answers to others.
+    fn is_final(row: Option<&RefusalRow>) -> bool {
+        row.is_none_or(|row| row.has_ended() && !row.is_mass())
     }
 
     /// Whether the target refused everything then and takes records again, so that the record deserves another attempt.
@@ -66,12 +74,28 @@ impl Work {
         let mut taken = PendingRecords::default();
         for refused in std::mem::take(&mut self.refused) {
             if fits(&refused) {
-                taken.append(refused.rejected.record);
+                taken.push(refused.rejected.record);
             } else {
                 self.refused.push(refused);
             }
         }
         taken
+    }
+
+    /// Gives back the records of some detached partitions, and remembers the verdicts on them. Those that may be written again
+    /// before later ones are kept, in chunks of their own.
+    pub(super) fn release(&mut self, decisions: &Decisions, budget: &Budget, goes_back: impl Fn(&Partition) -> bool) {
+        self.pieces.iter_mut().for_each(|piece| piece.release(&goes_back));
+        self.pieces.retain(|piece| !piece.is_empty());
+        decisions.release(&mut self.invalid, false, &goes_back);
+        decisions.release(&mut self.exhausted, true, &goes_back);
+        for Refused { rejected, row } in std::mem::take(&mut self.refused) {
+            if Refused::is_final(row.as_ref()) && goes_back(&rejected.record.partition) {
+                decisions.give_back(rejected, false);
+            } else {
+                self.refused.push(Refused { rejected: rejected.alone(budget), row });
+            }
+        }
     }
 
     /// The target answered something else than before, or took a record.

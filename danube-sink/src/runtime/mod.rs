@@ -279,7 +279,7 @@ impl SinkRuntime {
 impl SinkRuntime {
     /// Retries while the target is unreachable, so that it need not start before the connector.
     async fn initialize(&self, writer: &Writer) -> ConnectorResult<()> {
-        let mut delays = Backoff::new(self.config.retry_backoff, self.config.max_backoff);
+        let mut backoff = Backoff::new(self.config.retry_backoff, self.config.max_backoff);
         loop {
             let waits = |took: Duration| {
                 let text = long_start(took);
@@ -294,7 +294,7 @@ impl SinkRuntime {
                 }
             };
             self.observer.start_failed(Some(error.report()));
-            let mut delay = delays.next().unwrap_or_default();
+            let mut delay = backoff.delay();
             if let ConnectorError::Retryable { retry_after: Some(wait), .. } = error {
                 delay = delay.max(wait).min(self.config.max_backoff);
             }

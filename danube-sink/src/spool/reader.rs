@@ -53,6 +53,11 @@ impl Reader {
         Self { next: 0, log, open: None }
     }
 
+    /// The next position to read.
+    pub(crate) fn position(&self) -> u64 {
+        self.next
+    }
+
     /// Whether there is more to read.
     pub(crate) fn has_more(&self) -> bool {
         self.next < self.log.end()

@@ -34,7 +34,7 @@ pub(super) struct Comparison {
     /// Messages received when all counters were last read.
     received_at_count: u64,
     offset_restarts: u64,
-    takeovers: u64,
+    starts: u64,
     /// Messages received when the connection was first lost since all counters were read.
     received_at_disconnect: Option<u64>,
     /// Set after a counter reset.
@@ -89,7 +89,7 @@ impl Comparison {
             last_received: before.received,
             received_at_count: before.received,
             offset_restarts: before.offset_restarts,
-            takeovers: before.takeovers,
+            starts: before.starts,
             received_at_disconnect: None,
             since_restart: None,
             silence: Silence::default(),
@@ -114,8 +114,8 @@ impl Comparison {
         // While a broker is down its metrics are too, so its count since the restart is read at a later check.
         self.received_at_disconnect = self.received_at_disconnect.or(received_at_disconnect);
         let received_at_disconnect = if growth.is_complete { self.received_at_disconnect.take() } else { None };
-        // Another consumer with this name received messages meanwhile.
-        if growth.is_first || after.takeovers != self.takeovers {
+        // Others received messages meanwhile: a consumer with this name, or the process that took over from this one.
+        if growth.is_first || after.starts != self.starts {
             self.reset(before, after);
             return findings;
         }
@@ -226,6 +226,6 @@ impl Comparison {
 
     fn reset(&mut self, before: &Intake, after: &Intake) {
         let missing_before = self.missing_before + self.reported;
-        *self = Self { missing_before, takeovers: after.takeovers, ..Self::new(before) };
+        *self = Self { missing_before, starts: after.starts, ..Self::new(before) };
     }
 }

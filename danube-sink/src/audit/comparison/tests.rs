@@ -15,7 +15,7 @@ fn intake(received: u64) -> Intake {
         is_attached: true,
         may_have_gap: false,
         offset_restarts: 0,
-        takeovers: 0,
+        starts: 0,
     }
 }
 
@@ -193,10 +193,10 @@ fn a_quiet_topic_does_not_count_as_ended() {
 }
 
 #[test]
-fn a_takeover_resets_the_baseline() {
+fn a_new_start_resets_the_baseline() {
     let mut comparison = Comparison::new(&intake(0));
     check(&mut comparison, took(20), 20);
-    let back = Intake { takeovers: 1, ..intake(20) };
+    let back = Intake { starts: 1, ..intake(20) };
     for growth in [500, 0, 0, 0] {
         assert_eq!(comparison.check(&took(growth), None, &back, &back), []);
     }

@@ -3,6 +3,7 @@
 mod gaps;
 mod readers;
 mod restarts;
+mod takeovers;
 
 use std::{
     collections::HashMap,

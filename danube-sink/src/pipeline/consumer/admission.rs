@@ -10,7 +10,6 @@ use crate::{
         broker::{Message, copy_small_payloads},
         budget::Charged,
         ledger::Arrival,
-        mapping::Cause,
         partition::ChunkOrigin,
         pending::PendingRun,
     },
@@ -75,9 +74,6 @@ impl ConsumerTask {
         }
         // The reservation was for these messages.
         self.reserved = self.budget.nothing();
-        if new > 0 && std::mem::take(&mut self.is_unreadable) {
-            self.mapping.unblock(&Cause::Log(Arc::clone(&self.source)));
-        }
         if admitted.entries.len() < count {
             // The others must not hold memory that is counted for none.
             copy_small_payloads(&mut admitted.entries, |entry| &mut entry.bytes);
@@ -119,8 +115,10 @@ impl ConsumerTask {
             self.mapping.wake();
         }
         if self.mapping.role.is_delivery() {
-            // Its stream waits for memory, and has to be read once it has reserved some.
-            return self.ledger.in_hand() < self.credit.limit();
+            // Its stream waits for memory, and has to be read once it has reserved some. After a shutdown has begun, only for
+            // what an earlier attachment has not settled in the log.
+            let is_wanted = !self.signals.stop.is_cancelled() || self.ledger.unconfirmed() > 0;
+            return is_wanted && self.ledger.in_hand() < self.credit.limit();
         }
         let has_memory = !self.reserved.is_empty() || self.budget.has_free(1);
         let reads = has_memory || !self.ledger.must_keep_next();

@@ -74,8 +74,8 @@ pub(crate) struct ConsumerTask {
     has_ended: bool,
     /// What the ledger takes of the budget.
     remembered_bytes: usize,
-    /// The log could not be read.
-    is_unreadable: bool,
+    /// The position from which on the log could not be read.
+    unreadable: Option<u64>,
     /// When a shutdown stops waiting, once it has begun.
     end_by: Option<Instant>,
 }
@@ -143,7 +143,7 @@ impl ConsumerTask {
             paused: None,
             has_ended: false,
             remembered_bytes: 0,
-            is_unreadable: false,
+            unreadable: None,
             end_by: None,
         }
     }
@@ -210,7 +210,7 @@ impl ConsumerTask {
                 }
                 End::TakenOver(session) => {
                     self.wait_for_takeover_end(&name, session, &mut wait).await;
-                    self.pause(backoff.next()).await;
+                    self.pause(backoff.delay()).await;
                     AttachReason::Takeover
                 }
                 End::Failure(failure) => {
@@ -218,14 +218,17 @@ impl ConsumerTask {
                     self.partition.observer.detached(&failure.message);
                     // A log that is missing is delivered.
                     if self.mapping.role.is_delivery() && failure.kind != FailureKind::Missing {
-                        self.is_unreadable = true;
                         self.mapping.block(Cause::Log(Arc::clone(&self.source)), &self.partition, failure.message);
                     }
                     self.losses.connection_lost(&self.partition);
-                    self.pause(backoff.next()).await;
+                    self.pause(backoff.delay()).await;
                     reason_of(failure.kind)
                 }
             };
+        }
+        if !self.signals.stop.is_cancelled() {
+            // The log is delivered, and was removed.
+            self.unblock();
         }
     }
 
@@ -286,8 +289,8 @@ impl ConsumerTask {
         }
     }
 
-    async fn pause(&mut self, delay: Option<Duration>) {
-        self.meanwhile(sleep(delay.unwrap_or(HEALTH_INTERVAL))).await;
+    async fn pause(&mut self, delay: Duration) {
+        self.meanwhile(sleep(delay)).await;
     }
 
     /// Waits until the records in hand are written and the target has recovered.
@@ -299,7 +302,8 @@ impl ConsumerTask {
         let limit = settings.ack_timeout.as_millis();
         let mapping = Arc::clone(&self.mapping);
         let mut failing = mapping.failing();
-        let keeps = self.ledger.must_keep_in_hand();
+        // The spool counts no deliveries.
+        let keeps = !mapping.role.is_delivery() && self.ledger.must_keep_in_hand();
         if !keeps {
             mapping.detach(&self.partition);
         }
@@ -324,7 +328,9 @@ impl ConsumerTask {
                 () = self.signals.finish.cancelled() => break,
             }
         }
-        self.partition.set_overdue(false);
+        if !keeps {
+            mapping.end_detachment(&self.partition);
+        }
     }
 
     /// The consumer name for the next attach.

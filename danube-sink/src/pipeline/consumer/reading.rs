@@ -15,6 +15,7 @@ use crate::{
         backoff::sleep_until,
         broker::{AckAnswers, AckToken, Attachment, BrokerFailure, FailureKind, Session},
         ledger::{DeliveryLedger, Moment},
+        mapping::Cause,
         partition::{Fate, Settlement},
     },
 };
@@ -66,6 +67,9 @@ impl ConsumerTask {
             self.send_acks(&mut acks);
             let ends = !self.has_ended && session.has_ended();
             self.has_ended |= ends;
+            if self.unreadable.is_some_and(|from| session.position() > Some(from)) {
+                self.unblock();
+            }
             self.show();
             if ends {
                 // Later records wait until these are written: their batch must not wait to be filled.
@@ -88,7 +92,10 @@ impl ConsumerTask {
                         }
                         self.admit(messages);
                     }
-                    Some(Err(failure)) => return End::Failure(failure),
+                    Some(Err(failure)) => {
+                        self.unreadable = session.position();
+                        return End::Failure(failure);
+                    }
                     None if session.health().await.is_ok() => return End::TakenOver(session),
                     None => {
                         return End::Failure(BrokerFailure::new(FailureKind::Moved, "the broker ended the stream"));
@@ -112,6 +119,13 @@ impl ConsumerTask {
                 () = self.signals.finish.cancelled(), if self.end_by.is_none() => self.finish(),
                 () = sleep_until(self.end_by) => {}
             }
+        }
+    }
+
+    /// Shows that the log can be read.
+    pub(super) fn unblock(&mut self) {
+        if self.unreadable.take().is_some() {
+            self.mapping.unblock(&Cause::Log(Arc::clone(&self.source)));
         }
     }
 

@@ -142,6 +142,10 @@ impl DeliveryLedger {
     /// Resumes after messages that an earlier process settled, oldest first: it recognizes their redelivery, and a gap behind
     /// the last of them.
     pub(crate) fn resume(&mut self, settled: &[Remembered]) {
+        if settled.len() > 1 && settled.iter().all(|message| message.offset == 0) {
+            // The topic is not reliable, and gives its messages no offsets: none of them is redelivered.
+            return;
+        }
         for message in settled {
             let at = self.millis(self.started);
             self.check_epoch(message.offset, message.fingerprint);

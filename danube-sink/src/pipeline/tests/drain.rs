@@ -94,6 +94,11 @@ async fn a_target_that_never_took_a_record_is_still_shown_after_a_drain() {
     assert!(bench.reasons()[0].contains("the target takes no records"), "{:?}", bench.reasons());
     assert!(timeout(5 * SECOND, pipeline.drain()).await.is_err());
     assert!(bench.reasons()[0].contains("the target takes no records"), "{:?}", bench.reasons());
+    bench.target.recover(TOPIC);
+    let pipeline = bench.start();
+    bench.settled().await;
+    assert_eq!(bench.reasons(), [""; 0], "the next pipeline delivers everything");
+    bench.end(pipeline).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,8 +4,10 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     bench::{Bench, MS, SECOND, TOPIC, in_time},
+    faults::Fault,
     memory::Kind,
     spooled::start,
+    target::{Answer, Fate},
 };
 use crate::spool::tests::Folder;
 
@@ -110,4 +112,72 @@ async fn the_logs_of_a_spool_stay_inside_the_budget_when_they_are_read_at_once()
     drop(delivered);
     assert!(most > 0 && most <= LIMIT as u64, "{most} bytes");
     process.end().await;
+}
+
+/// A mapping that waits gives back all of its window but the record that probes.
+async fn gives_its_window_back(bench: &Bench) {
+    let pipeline = bench.start();
+    sleep(60 * SECOND).await;
+    let buffered = bench.metric("buffered_bytes", "");
+    assert!(buffered > 0.0 && buffered < 250_000.0, "{buffered} bytes");
+    bench.broker.heal();
+    bench.target.recover(TOPIC);
+    bench.target.answers([]);
+    bench.settled().await;
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejected_records_keep_no_memory_of_a_batch_that_waits_for_its_target() {
+    let refused = [Answer::Partial([vec![Fate::Rejected], vec![Fate::Retried; 9]].concat())];
+    for (kind, answers) in [(Kind::Invalid, vec![]), (Kind::Plain, refused.to_vec())] {
+        let bench = Bench::new();
+        bench.broker.publish(TOPIC, 100_000, kind, false);
+        for _ in 0..9 {
+            bench.broker.publish(TOPIC, 100_000, Kind::Plain, false);
+        }
+        bench.target.answers(answers.into_iter().chain(vec![Answer::Retryable; 1_000]));
+        gives_its_window_back(&bench).await;
+        assert_eq!((bench.broker.dead_letters().len(), bench.ledger.entry(0).dead_letters), (1, 1), "{kind:?}");
+        let offered = bench.target.calls().iter().filter(|call| call.numbers.contains(&0)).count();
+        assert_eq!(offered, usize::from(kind == Kind::Plain), "a verdict is final");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_waits_for_its_schema_keeps_no_other_in_memory() {
+    let bench = Bench::new();
+    bench.broker.begin(Fault::RegistryFails, 120 * SECOND);
+    for _ in 0..10 {
+        bench.broker.publish(TOPIC, 100_000, Kind::WithSchema, false);
+    }
+    gives_its_window_back(&bench).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_reads_nothing_of_the_spool_that_it_does_not_write() {
+    const LIMIT: usize = 300_000;
+    let mut bench = Bench::with_window(1_000);
+    let folder = Folder::new();
+    bench.target.fail(TOPIC);
+    let process = start(&bench, &folder, 1 << 30);
+    bench.publish(20_000);
+    bench.settled().await;
+    process.end().await;
+    bench.target.recover(TOPIC);
+    bench.target.takes(20 * MS);
+    bench.config.max_buffered_bytes = LIMIT;
+    let process = start(&bench, &folder, 1 << 30);
+    sleep(5 * SECOND).await;
+    let (buffered, mut most) = (bench.observer.buffered_bytes(), 0);
+    let mut ended = Box::pin(process.end());
+    loop {
+        tokio::select! {
+            () = &mut ended => break,
+            () = sleep(MS) => most = most.max(buffered.get()),
+        }
+    }
+    drop(ended);
+    assert!(most > 0 && most <= LIMIT as u64, "{most} bytes");
+    bench.lawful();
 }

@@ -15,6 +15,7 @@ use crate::{
     pipeline::{
         batch::Batch,
         cost::WriteCost,
+        decided::{Decision, Decisions},
         partition::{Fate, Partition, Settlement},
         pending::{PendingRecords, PendingRun},
     },
@@ -22,14 +23,14 @@ use crate::{
 };
 
 /// A partition, with the settlements of its records.
-fn partition() -> (Arc<Partition>, UnboundedReceiver<Settlement>) {
+pub(super) fn partition() -> (Arc<Partition>, UnboundedReceiver<Settlement>) {
     let mut bench = Bench::empty();
     let consumer = bench.map(TOPIC).consumer.clone();
     Partition::new(TOPIC, Observer::new("test").mapping(&consumer).partition(TOPIC))
 }
 
 /// A run of so many records of ten bytes.
-fn run(partition: &Arc<Partition>, count: u64) -> PendingRun {
+pub(super) fn run(partition: &Arc<Partition>, count: u64) -> PendingRun {
     let source = Arc::new(MessageSource::of_topic(Arc::clone(&partition.topic)));
     let entry = |offset| Entry {
         id: RecordId::new(Arc::clone(&source), offset, 2, offset),
@@ -150,10 +151,23 @@ fn only_the_records_of_detached_partitions_go_back() {
     let mut batch = Batch::default();
     batch.push(run(&detached, 2));
     batch.push(run(&attached, 3));
-    batch.release(Partition::is_overdue);
+    batch.release(&Decisions::default(), Partition::is_overdue);
     assert_eq!((batch.len(), detached.has_released()), (5, false));
     detached.set_overdue(true);
-    batch.release(Partition::is_overdue);
+    batch.release(&Decisions::default(), Partition::is_overdue);
     assert_eq!((batch.len(), detached.has_released(), attached.has_released()), (3, true, false));
     assert_eq!((settlements(&mut first), settlements(&mut second)), (vec![(0, 2, false)], vec![]));
+}
+
+#[test]
+fn a_verdict_on_a_record_of_an_open_batch_outlives_the_batch() {
+    let (partition, _receiver) = partition();
+    let (mut batch, decisions) = (Batch::default(), Decisions::default());
+    let decided = run(&partition, 1);
+    let id = decided.record(0).id().clone();
+    let decision = Decision { reason: "too long".to_owned(), is_exhausted: true };
+    batch.push_decided(decided, decision.clone());
+    partition.set_overdue(true);
+    batch.release(&decisions, Partition::is_overdue);
+    assert_eq!((batch.len(), decisions.take(&id)), (0, Some(decision)));
 }

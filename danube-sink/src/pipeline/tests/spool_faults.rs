@@ -126,6 +126,34 @@ async fn a_log_that_cannot_be_read_is_shown_until_it_can() {
     bench.lawful();
 }
 
+/// Its records were read before and given back, for the target to recover: they are redelivered, and none of them is new.
+#[tokio::test(start_paused = true)]
+async fn a_log_that_cannot_be_read_once_more_is_shown_until_it_can() {
+    for is_damaged in [false, true] {
+        let (bench, folder, process) = failing(1 << 30);
+        bench.publish(10);
+        bench.settled().await;
+        sleep(120 * SECOND).await;
+        let segment = &files(&folder, ".segment")[0];
+        let moved = segment.with_extension("moved");
+        fs::rename(segment, &moved).unwrap();
+        bench.target.recover(TOPIC);
+        sleep(60 * SECOND).await;
+        let reasons = bench.reasons();
+        assert!(reasons[0].contains("the spool cannot be read"), "{reasons:?}");
+        if is_damaged {
+            let bytes = fs::metadata(&moved).unwrap().len();
+            fs::write(&moved, vec![0; usize::try_from(bytes).unwrap()]).unwrap();
+        }
+        fs::rename(&moved, segment).unwrap();
+        sleep(60 * SECOND).await;
+        assert!(bench.observer.is_ready(), "{:?}", bench.reasons());
+        assert_eq!(bench.ledger.confirmations().len(), if is_damaged { 1 } else { 10 });
+        process.end().await;
+        bench.lawful();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_spool_that_is_removed_acknowledges_nothing_and_says_so() {
     let (bench, folder, process) = failing(1 << 30);

@@ -6,17 +6,25 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     behaviour::Reading,
     bench::{Bench, MS, SECOND, TOPIC, in_time},
     faults::Fault,
     ledger::Order,
+    pending::{partition, run},
     target::Answer,
 };
 use crate::{
     config::{SpoolSync, SubscriptionType},
-    pipeline::{Broker, Pipeline, Writer, WriterPool},
+    pipeline::{
+        Broker, Pipeline, Writer, WriterPool,
+        budget::Budget,
+        mapping::{Mapping, Role},
+        pending::PendingRecords,
+        spooler::Spooler,
+    },
     spool::{LogKey, Spool, SpooledMapping, tests::Folder},
 };
 
@@ -317,4 +325,67 @@ async fn a_batch_does_not_wait_to_be_filled_at_the_end_of_an_older_log() {
     assert_eq!(bench.target.sizes(), [130, 500]);
     process.end().await;
     bench.lawful();
+}
+
+/// Each time that it answers, the window is read anew, and one record of it is written.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_takes_a_record_now_and_then_keeps_no_spooled_ones_in_memory() {
+    const LIMIT: usize = 400_000;
+    let mut bench = Bench::new();
+    bench.mapping().batch_size = 10;
+    bench.config.max_buffered_bytes = LIMIT;
+    bench.target.fails_after_each_write(100 * SECOND);
+    let folder = Folder::new();
+    let process = start(&bench, &folder, 1 << 30);
+    for _ in 0..60 {
+        bench.broker.publish(TOPIC, 10_000, super::memory::Kind::Plain, false);
+    }
+    let (buffered, mut full) = (bench.observer.buffered_bytes(), 0);
+    for _ in 0..1_000 {
+        sleep(SECOND).await;
+        full += usize::from(buffered.get() > 60_000);
+    }
+    assert!(full < 500, "the window is in memory for {full} of 1 000 seconds");
+    in_time(bench.ledger.delivered_all()).await;
+    process.end().await;
+    bench.lawful();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_of_the_connector_is_none_of_a_topic_without_offsets() {
+    let mut bench = Bench::empty();
+    bench.dispatch.behaviour.is_unreliable = true;
+    bench.map(TOPIC);
+    bench.create(TOPIC);
+    let folder = Folder::new();
+    for _ in 0..3 {
+        bench.publish(3);
+        let process = start(&bench, &folder, 1 << 30);
+        in_time(bench.ledger.delivered_all()).await;
+        process.end().await;
+    }
+    assert_eq!(bench.metric("intake_offset_restarts_total", ""), 0.0);
+}
+
+/// The consumer has detached, and has not given its queue back yet.
+#[tokio::test(start_paused = true)]
+async fn what_is_queued_goes_back_with_the_records_before_it() {
+    let bench = Bench::new();
+    let folder = Folder::new();
+    let spool = open(&bench, &folder, 1 << 30);
+    let settings = bench.mappings[0].clone();
+    let spool = Arc::clone(spool.mapping(TOPIC, &settings.consumer.subscription).unwrap());
+    let mapping = Arc::new(Mapping::new(settings, Role::Intake(Arc::clone(&spool)), 1, &bench.observer));
+    let budget = Budget::new(1_000_000, bench.observer.buffered_bytes());
+    let spooler = Spooler { mapping: Arc::clone(&mapping), spool, budget, stop: CancellationToken::new() };
+    let ((partition, mut settlements), (other, _others)) = (partition(), partition());
+    let mut records: PendingRecords = [run(&partition, 3)].into_iter().collect();
+    [run(&partition, 2), run(&other, 1)].into_iter().for_each(|run| mapping.push(run));
+    partition.set_overdue(true);
+    spooler.give_back(&mut records);
+    let queued = std::iter::from_fn(|| mapping.stripes()[0].pop());
+    let queued: Vec<_> = queued.map(|run| (Arc::ptr_eq(&run.partition, &partition), run.len())).collect();
+    assert_eq!((records.len(), queued), (1, vec![(false, 1)]));
+    let given_back = std::iter::from_fn(|| settlements.try_recv().ok()).map(|given| given.end - given.first);
+    assert_eq!(given_back.sum::<u32>(), 4);
 }

@@ -5,8 +5,13 @@ use tokio::time::{sleep, timeout};
 use super::{
     bench::{Bench, SECOND, in_time},
     faults::Fault,
+    ledger::Order,
+    target::Answer,
 };
-use crate::observe::{Observer, Phase};
+use crate::{
+    config::{OnInvalidRecord, SubscriptionType},
+    observe::{Observer, Phase},
+};
 
 const TASKS: usize = 3;
 
@@ -28,5 +33,26 @@ async fn they_are_ready_when_every_partition_is_attached_and_stay_so_through_a_f
         sleep(100 * SECOND).await;
         assert!(observer.is_ready(), "{partitions:?} are read all the while");
         bench.end(pipeline).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_ends_the_connector_cuts_no_write_of_another_short() {
+    for answer in [Answer::Fatal, Answer::Panic, Answer::Invalid(0)] {
+        let mut bench = Bench::new();
+        bench.tasks = TASKS;
+        let mapping = bench.mapping();
+        (mapping.batch_size, mapping.on_invalid_record) = (1, OnInvalidRecord::Stop);
+        mapping.consumer.subscription_type = SubscriptionType::Shared;
+        bench.ledger.order(Order::None);
+        bench.target.answers([Answer::Slow(2 * SECOND), Answer::RetryAfter(60 * SECOND), answer.clone()]);
+        bench.publish(3);
+        let mut pipeline = bench.start();
+        timeout(5 * SECOND, pipeline.ended()).await.expect("it ends").unwrap_err();
+        let _ = in_time(pipeline.drain()).await;
+        assert_eq!(bench.target.sizes(), [1; 3], "{answer:?}: nothing is retried");
+        let acked = [0, 1, 2].map(|number| bench.ledger.entry(number).acked);
+        assert_eq!(acked, [true, false, false], "{answer:?}");
+        bench.lawful();
     }
 }
