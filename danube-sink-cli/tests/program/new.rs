@@ -166,7 +166,13 @@ fn both_forms_of_help_are_that_of_the_command() {
 }
 
 #[test]
-fn the_documentation_names_the_repository() {
+fn the_documentation_names_the_repository_and_the_oldest_rust() {
     let readme = include_str!("../../README.md");
     assert!(readme.contains(env!("CARGO_PKG_REPOSITORY")), "{}", env!("CARGO_PKG_REPOSITORY"));
+    let oldest = env!("CARGO_PKG_RUST_VERSION");
+    for text in [format!("(https://rustup.rs) {oldest} or newer"), format!("FROM rust:{oldest}-slim")] {
+        assert!(readme.contains(&text), "no {text:?} in README.md");
+    }
+    let page = include_str!("../../../danube-sink/src/guide/first_connector.md");
+    assert!(page.contains(&format!("Rust {oldest} or newer")), "{oldest}");
 }
