@@ -10,7 +10,6 @@ mod hostile;
 mod http;
 mod ledger;
 mod mapping;
-mod order;
 mod policy;
 mod proxies;
 mod publisher;
@@ -28,7 +27,6 @@ pub use self::{
     http::{get, labelled, metric},
     ledger::Ledger,
     mapping::{consumer, mapping},
-    order::{ORDER, Order, OrderFormat, OrderSink},
     proxies::{Relay, TlsProxy},
     publisher::{Load, Published, Publisher},
     running::Running,

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, process::Command};
 
-use danube_sink_tests::OrderFormat;
+use danube_sink_tests_pipeline::OrderFormat;
 use serde::Deserialize;
 
 /// Multiples of a batch, so that no batch waits for its flush interval.

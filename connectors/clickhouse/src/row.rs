@@ -28,7 +28,7 @@ pub(super) struct Rows<'t> {
 
 /// Collects the rows of a part of a batch.
 pub(super) trait Collector {
-    /// What becomes of the rows.
+    /// A finished part of a batch.
     type Part: Send;
 
     /// A row has been appended to the lines of JSON. For each column of the table, `values` has the range of its value in them,

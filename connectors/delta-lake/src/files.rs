@@ -68,13 +68,13 @@ impl Unbounded {
         let mut files = writer.flush().await?;
         for file in &mut files {
             if let Some(statistics) = file.stats.as_mut().filter(|_| !self.0.is_empty()) {
-                *statistics = self.left_out(statistics)?;
+                *statistics = self.without_bounds(statistics)?;
             }
         }
         Ok(files)
     }
 
-    fn left_out(&self, statistics: &str) -> DeltaResult<String> {
+    fn without_bounds(&self, statistics: &str) -> DeltaResult<String> {
         let invalid = |json_err| DeltaTableError::InvalidStatsJson { json_err };
         let mut statistics: Value = serde_json::from_str(statistics).map_err(invalid)?;
         for bounds in ["minValues", "maxValues"] {

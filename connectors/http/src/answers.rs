@@ -94,7 +94,7 @@ pub fn usual(status: StatusCode, filled_in: FilledIn) -> Result<(), TargetFailur
 }
 
 /// The default meaning of an API's answers, for the table of verdicts in a README:
-/// [`verdict_table`](https://docs.rs/danube-sink/latest/danube_sink/testing/fn.verdict_table.html) renders it.
+/// `danube_sink::testing::verdict_table` renders it.
 pub fn verdicts() -> Vec<(String, TargetFailure)> {
     let mut rows = Vec::new();
     for (number, (statuses, failure, cause)) in TABLE.iter().enumerate() {

@@ -29,7 +29,7 @@ const FILES: &[File] = &[
     text("README.md", include_str!("template/README.md")),
     text("connector.toml", include_str!("template/connector.toml")),
     text("dev/default/orders.jsonl", include_str!("template/dev/orders.jsonl")),
-    text("rust-toolchain.toml", include_str!("../../../rust-toolchain.toml")),
+    text("rust-toolchain.toml", include_str!("template/rust-toolchain.toml")),
     text("src/conformance.rs", include_str!("template/src/conformance.rs")),
     text("src/main.rs", include_str!("template/src/main.rs")),
 ];

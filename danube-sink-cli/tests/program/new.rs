@@ -64,6 +64,22 @@ fn a_project_has_its_name_everywhere() {
         read("Dockerfile").contains("/usr/local/bin/") && read("Dockerfile").contains("ENTRYPOINT [\"orders-to-s3\"]")
     );
     assert_eq!(read("dev/default/orders.jsonl").lines().count(), 20);
+    let pinned = fs::read_to_string(Path::new(CHECKOUT).join("rust-toolchain.toml")).expect("text");
+    assert_eq!(read("rust-toolchain.toml"), pinned, "a project has the toolchain that the framework is tested with");
+}
+
+/// The image of `README.md` is built from a copy of the clone, without what `.dockerignore` names.
+#[test]
+fn a_build_in_a_container_has_every_file_that_the_program_includes() {
+    let ignored = fs::read_to_string(Path::new(CHECKOUT).join(".dockerignore")).expect("text");
+    let ignored = || ignored.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let source = include_str!("../../src/new/project.rs");
+    let included: Vec<_> = source.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(included.len() > 10, "{included:?}");
+    for file in included.into_iter().filter_map(|file| file.strip_prefix("../../../")) {
+        let line = ignored().find(|line| file.starts_with(line.trim_end_matches('*')));
+        assert_eq!(line, None, ".dockerignore takes away {file}");
+    }
 }
 
 #[test]
@@ -150,7 +166,13 @@ fn both_forms_of_help_are_that_of_the_command() {
 }
 
 #[test]
-fn the_documentation_names_the_repository() {
+fn the_documentation_names_the_repository_and_the_oldest_rust() {
     let readme = include_str!("../../README.md");
     assert!(readme.contains(env!("CARGO_PKG_REPOSITORY")), "{}", env!("CARGO_PKG_REPOSITORY"));
+    let oldest = env!("CARGO_PKG_RUST_VERSION");
+    for text in [format!("(https://rustup.rs) {oldest} or newer"), format!("FROM rust:{oldest}-slim")] {
+        assert!(readme.contains(&text), "no {text:?} in README.md");
+    }
+    let page = include_str!("../../../danube-sink/src/guide/first_connector.md");
+    assert!(page.contains(&format!("Rust {oldest} or newer")), "{oldest}");
 }

@@ -174,10 +174,10 @@ fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failu
 /// # Errors
 /// The exit code of the answer, if it is an error; or standard output cannot be written.
 fn print_answer(answer: &clap::Error) -> Result<(), Failure> {
-    let printed = answer.print().and_then(|()| stdout().flush());
+    let result = answer.print().and_then(|()| stdout().flush());
     // An error of usage goes to standard error, and has its exit code whether or not it can be written.
     if !answer.use_stderr() {
-        written(printed)?;
+        written(result)?;
     }
     match u8::try_from(answer.exit_code()) {
         Ok(0) => Ok(()),

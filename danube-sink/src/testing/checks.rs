@@ -125,15 +125,15 @@ impl<S: Subject> Harness<S> {
             rejected.clear();
         }
         let dead_letters = self.dead_letters();
-        let reasons = dead_letters.iter().filter_map(|letter| letter.attributes.get("x-failure-reason"));
+        let reasons = dead_letters.iter().filter_map(|message| message.attributes.get("x-failure-reason"));
         if reasons.filter(|reason| reason.contains(SECRET)).count() > 0 {
             self.log().report("the reason of a dead letter repeats a value of its record".to_owned());
         }
-        let mut letters: Vec<_> = dead_letters.into_iter().map(|letter| letter.payload.to_vec()).collect();
-        letters.sort();
+        let mut dead_letters: Vec<_> = dead_letters.into_iter().map(|message| message.payload.to_vec()).collect();
+        dead_letters.sort();
         rejected.sort();
-        if letters != rejected {
-            let (found, of) = (letters.len(), rejected.len());
+        if dead_letters != rejected {
+            let (found, of) = (dead_letters.len(), rejected.len());
             self.log().report(format!("the {found} dead letters are not the {of} rejected records"));
         }
     }

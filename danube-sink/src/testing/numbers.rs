@@ -20,7 +20,7 @@ pub(super) struct Numbers {
 
 impl Numbers {
     pub(super) async fn read(address: SocketAddr) -> Result<Self, String> {
-        let page = page(address.port()).await.map_err(|error| format!("/metrics does not respond: {error}"))?;
+        let page = page(address).await.map_err(|error| format!("/metrics does not respond: {error}"))?;
         Ok(Self {
             received: sum(&page, "danube_sink_intake_messages_total"),
             settled: sum(&page, "danube_sink_settle_records_total"),
@@ -32,8 +32,8 @@ impl Numbers {
     }
 }
 
-async fn page(port: u16) -> io::Result<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+async fn page(address: SocketAddr) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
     let mut page = String::new();
     stream.read_to_string(&mut page).await?;

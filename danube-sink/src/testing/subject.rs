@@ -17,8 +17,9 @@ pub trait Subject: Send + Sync + 'static {
 
     /// Creates a connector that consumes `topic` with `subscription` and writes to the target; called for each scenario.
     ///
-    /// [`from_toml`] creates one from the text of a configuration. The kit overrides the broker's address, batches, timeouts,
-    /// retries and dead letters. `expected_schema_subject` must not be set: the kit's records have no schema.
+    /// [`from_toml`] creates one from the text of a configuration. The kit overrides the broker's address, the
+    /// metrics' address and port, batches, timeouts, retries and dead letters, and leaves `data_dir` out: with a spool, an
+    /// acknowledgement says nothing about the target. `expected_schema_subject` must not be set: the kit's records have no schema.
     ///
     /// # Errors
     /// Any error; every scenario then fails with it.

@@ -2,6 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    env,
+    net::Ipv6Addr,
+    process,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -25,6 +28,8 @@ pub(super) enum Flaw {
     Nothing,
     /// Not a flaw: its payloads have a vector.
     HasVectors,
+    /// Not a flaw: its configuration has a spool, and an address for `/metrics`.
+    HasSpool,
     /// Not a flaw: it refuses a batch with an invalid record, without saying which.
     RefusesTheBatch,
     LosesEveryTenth,
@@ -93,7 +98,12 @@ impl Subject for List {
             subscription_type: SubscriptionType::Exclusive,
             expected_schema_subject: None,
         };
-        Ok((Lister { list: self.clone(), consumer, kept: Vec::new() }, ConnectorConfig::new("", "lister")))
+        let mut config = ConnectorConfig::new("", "lister");
+        if self.flaw == Flaw::HasSpool {
+            config.data_dir = Some(env::temp_dir().join(format!("conformance-spool-{}", process::id())));
+            config.metrics_address = Ipv6Addr::LOCALHOST.into();
+        }
+        Ok((Lister { list: self.clone(), consumer, kept: Vec::new() }, config))
     }
 
     fn payload(&self, number: u64) -> Vec<u8> {
@@ -137,7 +147,7 @@ impl Subject for List {
     }
 
     fn patience(&self) -> Duration {
-        if matches!(self.flaw, Flaw::Nothing | Flaw::HasVectors) {
+        if matches!(self.flaw, Flaw::Nothing | Flaw::HasVectors | Flaw::HasSpool) {
             Duration::from_secs(30)
         } else {
             Duration::from_secs(5)

@@ -48,6 +48,12 @@ async fn a_connector_of_vectors_passes() {
     report(Flaw::HasVectors, &scenarios).await.assert();
 }
 
+/// With a spool, messages are acknowledged before the target has them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_with_a_spool_passes() {
+    report(Flaw::HasSpool, &["one record", "the target is unavailable"]).await.assert();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_loss_is_found() {
     let report = report(Flaw::LosesEveryTenth, &["1 000 records"]).await;

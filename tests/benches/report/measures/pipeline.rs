@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use danube_sink::{
     __measure::MemoryRun, ConnectorConfig, ConnectorResult, ConsumerConfig, SinkConnector, SinkRecord, SubscriptionType,
 };
-use danube_sink_tests::{ORDER, Order, OrderFormat, OrderSink};
+use danube_sink_tests_pipeline::{ORDER, Order, OrderFormat, OrderSink};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{

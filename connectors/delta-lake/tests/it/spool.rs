@@ -1,14 +1,11 @@
 //! Large commits of a broker with a small window, by the spool.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, dead_code, reason = "it serves tests alone")]
-
-mod common;
-
 use std::{fs, process::Command};
 
-use common::{Reader, folder};
 use danube_sink::dev::BrokerOptions;
 use danube_sink_tests::{Broker, flood, topic, until};
+
+use super::common::{Reader, folder};
 
 /// Delivers so many records of a broker with a window of 10. Returns the number of commits that added records.
 async fn commits(records: u64, name: &str, settings: &str) -> u64 {

@@ -1,15 +1,11 @@
 //! Large inserts of a broker with a small window, by the spool.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, dead_code, reason = "it serves tests alone")]
-
-#[path = "../src/tests/process.rs"]
-mod process;
-
 use std::{fs, path::PathBuf, process::Command};
 
 use danube_sink::dev::BrokerOptions;
 use danube_sink_tests::{Broker, flood, topic, until};
-use process::Process;
+
+use super::process::Process;
 
 /// Delivers so many records of a broker with a window of 10. Returns the number of inserts.
 async fn inserts(server: &Process, records: u64, table: &str, settings: &str) -> u64 {

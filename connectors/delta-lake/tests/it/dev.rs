@@ -1,12 +1,8 @@
 //! The program's `dev` command, on a machine with nothing installed.
 
-#![allow(clippy::expect_used, reason = "it serves tests alone")]
-
-mod common;
-
 use std::{collections::BTreeMap, process::Command};
 
-use common::{Reader, folder};
+use super::common::{Reader, folder};
 
 #[test]
 fn dev_writes_a_table_that_others_read() {

@@ -1,7 +1,5 @@
 //! The program's `dev` command.
 
-#![allow(clippy::expect_used, reason = "tests")]
-
 use std::{
     collections::HashSet,
     fs,
@@ -18,7 +16,7 @@ use danube_sink_tests::free_port;
 /// Runs `dev` with the configuration of the package and another address of the API.
 fn dev(address: &str, name: &str) -> Output {
     let file = format!("{}/{name}-{}.toml", env!("CARGO_TARGET_TMPDIR"), std::process::id());
-    let text = include_str!("../connector.toml").replace("http://localhost:8080", address);
+    let text = include_str!("../../connector.toml").replace("http://localhost:8080", address);
     fs::write(&file, text).expect("a file");
     let mut command = Command::new(env!("CARGO_BIN_EXE_danube-sink-http"));
     command.args(["--config", &file, "dev"]).env_remove("CONNECTOR_CONFIG_PATH").output().expect("it starts")

@@ -1,7 +1,5 @@
 //! The values of each column type, compared with Arrow's own JSON reader on the same payloads.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "it serves tests alone")]
-
 use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch};

@@ -1,16 +1,12 @@
 //! The program's `dev` command.
 
-#![allow(clippy::expect_used, reason = "it serves tests alone")]
-
-#[path = "../../postgres/tests/support/dev.rs"]
-mod dev;
-#[path = "../../postgres/tests/support/server.rs"]
-mod server;
-
-use server::{PostgresServer, Program};
+use super::{
+    program,
+    server::{PostgresServer, Program},
+};
 
 fn dev(server: &PostgresServer) -> (Option<i32>, String) {
-    dev::dev(env!("CARGO_BIN_EXE_danube-sink-pgvector"), env!("CARGO_MANIFEST_DIR"), server)
+    program::dev(env!("CARGO_BIN_EXE_danube-sink-pgvector"), env!("CARGO_MANIFEST_DIR"), server)
 }
 
 #[tokio::test]

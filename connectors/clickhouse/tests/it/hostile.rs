@@ -1,10 +1,5 @@
 //! The program with hostile payloads: none of their values is in its logs, pages or dead letters.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, dead_code, reason = "it serves tests alone")]
-
-#[path = "../src/tests/process.rs"]
-mod process;
-
 use std::{
     fs,
     net::SocketAddr,
@@ -14,7 +9,8 @@ use std::{
 
 use danube_sink::dev::BrokerOptions;
 use danube_sink_tests::{Broker, free_port, get, topic, until};
-use process::{Engine, Process};
+
+use super::process::{Engine, Process};
 
 /// Payloads that are rejected, each with the secret in it.
 const HOSTILE: [&str; 22] = [

@@ -1,7 +1,5 @@
 //! Values that a column does not take are rejected with their path; others are converted by the documented rules.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "it serves tests alone")]
-
 use std::sync::Arc;
 
 use arrow_cast::display::array_value_to_string;

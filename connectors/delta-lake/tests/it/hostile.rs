@@ -1,13 +1,10 @@
 //! The program with hostile payloads: none of their values is in its logs, pages or dead letters.
 
-#![allow(clippy::expect_used, reason = "it serves tests alone")]
-
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::{Reader, folder};
 use danube_sink_tests::assert_no_value_leaks;
+
+use super::common::{Reader, folder};
 
 /// A part of every value.
 const SECRET: &str = "s3cret";

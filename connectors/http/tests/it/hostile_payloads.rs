@@ -1,7 +1,5 @@
 //! The program with hostile payloads and an API that repeats every request: no output, page or dead letter contains a value.
 
-#![allow(clippy::expect_used, reason = "tests")]
-
 use std::{
     fs,
     net::SocketAddr,

@@ -1,13 +1,8 @@
 //! Compares the records that were confirmed to producers with those that an independent reader finds in the table, after failures of
 //! each component.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
-
-mod common;
-
 use std::{collections::BTreeMap, fs};
 
-use common::{Reader, folder};
 use danube_client::Producer;
 use danube_sink::dev::{Acks, Keep, Partitions};
 use danube_sink_tests::{
@@ -15,6 +10,8 @@ use danube_sink_tests::{
     until, within,
 };
 use tokio::process::Child;
+
+use super::common::{Reader, folder};
 
 const ROUNDS: usize = 3;
 

@@ -1,17 +1,12 @@
 //! The program's `dev` command.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, dead_code, reason = "it serves tests alone")]
-
-#[path = "../src/tests/process.rs"]
-mod process;
-
 use std::{
     fs,
     path::PathBuf,
     process::{Command, Output},
 };
 
-use process::Process;
+use super::process::Process;
 
 /// Runs the shipped configuration with the address of another server.
 fn clickhouse(url: &str, command: &str) -> Output {

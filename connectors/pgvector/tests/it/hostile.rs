@@ -1,12 +1,8 @@
 //! The program with hostile payloads: none of their values is in its logs, pages or dead letters.
 
-#![allow(clippy::expect_used, reason = "it serves tests alone")]
-
-#[path = "../../postgres/tests/support/server.rs"]
-mod server;
-
 use danube_sink_tests::assert_no_value_leaks;
-use server::{PostgresServer, Program};
+
+use super::server::{PostgresServer, Program};
 
 /// A part of every value.
 const SECRET: &str = "s3cret";
