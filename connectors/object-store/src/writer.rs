@@ -161,7 +161,11 @@ impl Writer {
             return Ok(());
         }
         *swept = Some(now);
-        self.store.sweep_abandoned(&path::own_folder(subscription), ABANDONED + (deadline - now)).await
+        // The probe is staged beside the folders of the subscriptions.
+        for folder in [path::own_folder(subscription), path::DANUBE.to_owned()] {
+            self.store.sweep_abandoned(&folder, ABANDONED + (deadline - now)).await?;
+        }
+        Ok(())
     }
 
     async fn write_parts(

@@ -35,7 +35,7 @@ async fn a_place_that_cannot_be_written_is_found_at_start() {
     };
     let error = start(&text(&toml(&google.options()), "gs://missing/lake")).await;
     assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
-    assert!(error.report().contains("write probe below gs://missing/lake"), "{}", error.report());
+    assert!(error.report().contains("write _probe below gs://missing/lake"), "{}", error.report());
     let server = Server::open(Kind::S3, temporary("at-start-s3")).await;
     for (url, option, message) in [
         ("s3://lake", "aws_regoin = 'a'", "unknown option `aws_regoin`"),
