@@ -8,6 +8,7 @@ mod failure;
 mod format;
 mod journal;
 mod journals;
+mod lines;
 mod local;
 mod mapping;
 mod offsets;
@@ -19,7 +20,10 @@ mod store;
 mod tests;
 mod writer;
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
 
 use danube_sink::{
     Options,
@@ -29,7 +33,7 @@ use danube_sink::{
 use danube_sink_arrow::store::validate_endpoints;
 use tracing::warn;
 
-use self::{mapping::Target, path::Fit, store::Store, writer::Writer};
+use self::{journals::Shared, mapping::Target, path::Fit, store::Store, writer::Writer};
 
 const SHORTER: &str = "use a shorter `subscription`";
 
@@ -137,8 +141,8 @@ impl SinkConnector for ObjectStore {
                     "the names of files of partitions, of large offsets or with gaps are too long for a folder (255 bytes): {SHORTER}"
                 );
             }
-            // Instances do not see what others write.
-            let own = Writer::new(store.clone(), own, config.tasks == 1);
+            let journals = if config.tasks == 1 { Arc::default() } else { Shared::of(&own.url, subscription) };
+            let own = Writer::new(store.clone(), own, journals);
             writers.push(Mapping { settings: settings.clone(), own });
         }
         self.stores = stores.into_values().collect();

@@ -48,6 +48,6 @@ impl Store {
 
     async fn replace_probe(&self, name: &str) -> Result<(), Failure> {
         let content = Bytes::from_static(b"written by danube-sink-object-store\n");
-        self.write(name, name, Complete::Memory(vec![content]), Attributes::new()).await
+        self.write(name, Complete::Memory(vec![content]), Attributes::new()).await
     }
 }

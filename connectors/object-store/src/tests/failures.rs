@@ -193,7 +193,7 @@ async fn a_store_that_does_not_answer_is_called_so() {
     let (mut connector, _) = from_toml::<ObjectStore>(&text).unwrap();
     let writer = |Mapping { settings, own }: &Mapping<Target>| {
         let store = Store::open(&own.url, &connector.options()).unwrap();
-        Mapping { settings: settings.clone(), own: Writer::new(store, own, true) }
+        Mapping { settings: settings.clone(), own: Writer::new(store, own, Arc::default()) }
     };
     connector.writers = connector.topics.iter().map(writer).collect();
     let error = attempt(Duration::from_secs(2), connector.process_batch(vec![record(1, "{}")])).await.unwrap_err();

@@ -232,6 +232,9 @@ async fn parallel_instances_see_what_others_have_written() {
         instances[number as usize % 2].process_batch(batch).await.unwrap();
     }
     assert!(offsets(&folder).into_iter().eq(1..=65));
+    // They share what they know: the first batch begins the journal, and each later one is a line.
+    let journal = fs::read_to_string(folder.join(JOURNAL)).unwrap();
+    assert_eq!(journal.lines().filter(|line| !line.is_empty()).count(), 2 + 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
