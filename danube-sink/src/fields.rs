@@ -56,10 +56,20 @@ impl Fields {
             Cow::Borrowed(json) => self.values(record, self.pointers.of_json(json), Cow::Borrowed),
             Cow::Owned(json) => self.values(record, self.pointers.of_json(&json), |value| value.to_owned().into()),
         };
-        values.ok_or_else(|| {
-            let expected: Vec<_> = self.expected().map(|field| format!("`{field}`")).collect();
-            ConnectorError::invalid_record(record, format!("it has no value for {}", expected.join(", ")))
-        })
+        values.ok_or_else(|| self.missing(record))
+    }
+
+    /// Like [`json_of`](Self::json_of), for a caller who has the record's [JSON text](SinkRecord::as_json) already.
+    ///
+    /// # Errors
+    /// [`ConnectorError::InvalidRecord`] if the record has none of the fields.
+    pub fn json_in<'r>(&self, record: &'r SinkRecord, json: &'r str) -> ConnectorResult<Vec<Option<Cow<'r, str>>>> {
+        self.values(record, self.pointers.of_json(json), Cow::Borrowed).ok_or_else(|| self.missing(record))
+    }
+
+    fn missing(&self, record: &SinkRecord) -> ConnectorError {
+        let expected: Vec<_> = self.expected().map(|field| format!("`{field}`")).collect();
+        ConnectorError::invalid_record(record, format!("it has no value for {}", expected.join(", ")))
     }
 
     /// The payload as JSON text, if a field needs it.

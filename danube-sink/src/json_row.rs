@@ -40,6 +40,8 @@ pub struct JsonRow {
     reserved: Vec<String>,
     /// A name that is configured twice.
     duplicate: Option<String>,
+    /// Names of fields without which a record has no row, and their indices.
+    required: Vec<(usize, String)>,
 }
 
 impl JsonRow {
@@ -74,7 +76,7 @@ impl JsonRow {
     fn of<'n>(whole: bool, fields: impl IntoIterator<Item = (&'n str, Field)>) -> Self {
         let (mut names, mut reserved, mut duplicate) = (Vec::new(), Vec::new(), None);
         let of_name = |(name, field): (&str, Field)| {
-            names.push(format!("{}:", Value::from(name)));
+            names.push(quoted(name));
             if reserved.iter().any(|earlier| earlier == name) {
                 duplicate = Some(name.to_owned());
             }
@@ -82,14 +84,33 @@ impl JsonRow {
             field
         };
         let fields = fields.into_iter().map(of_name).collect();
-        Self { whole, names, fields, reserved, duplicate }
+        Self { whole, names, fields, reserved, duplicate, required: Vec::new() }
+    }
+
+    /// Rejects records that have no value, or null, for one of these names.
+    ///
+    /// ```
+    /// use danube_sink::{JsonRow, SinkRecord};
+    ///
+    /// let fields = ["id", "text"].map(|name| (name, format!("/{name}").parse().unwrap()));
+    /// let row = JsonRow::of_fields(fields).with_required(["id"]);
+    /// let write = |payload| row.write(&SinkRecord::builder("/default/t").payload(payload).build(), &mut Vec::new());
+    /// assert!(write(r#"{"id":1}"#).is_ok());
+    /// assert!(write(r#"{"id":null,"text":"a"}"#).is_err());
+    /// ```
+    #[must_use]
+    pub fn with_required<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
+        let index_of = |name: &str| self.names.iter().position(|known| *known == quoted(name));
+        let required = names.into_iter().filter_map(|name| Some((index_of(name)?, name.to_owned())));
+        self.required = required.collect();
+        self
     }
 
     /// Appends the row of a record, without the fields that it does not have.
     ///
     /// # Errors
     /// [`ConnectorError::InvalidRecord`] if the payload is not a JSON object and no columns are configured, if
-    /// [`Fields::json_of`] fails, or if the row would have a duplicate name: of two payload fields, or of one and metadata.
+    /// [`Fields::json_of`] fails, if a [required](Self::with_required) value is missing, or if the row would have a duplicate name: of two payload fields, or of one and metadata.
     /// Nothing is appended then.
     pub fn write(&self, record: &SinkRecord, row: &mut Vec<u8>) -> ConnectorResult<()> {
         let invalid = |reason: &str| ConnectorError::invalid_record(record, reason);
@@ -97,6 +118,10 @@ impl JsonRow {
         let inner = whole.strip_prefix('{').and_then(|json| json.strip_suffix('}'));
         let inner = inner.ok_or_else(|| invalid("the payload is not a JSON object"))?;
         let values = self.fields.json_of(record)?;
+        let is_null = |index: usize| values[index].as_deref().is_none_or(|value| value == "null");
+        if let Some((_, name)) = self.required.iter().find(|(index, _)| is_null(*index)) {
+            return Err(invalid(&format!("it has no value for column `{name}`")));
+        }
         if let Some(name) = &self.duplicate {
             return Err(invalid(&format!("the row would have the duplicate field `{name}`")));
         }
@@ -115,6 +140,11 @@ impl JsonRow {
         row.push(b'}');
         Ok(())
     }
+}
+
+/// What a field begins with.
+fn quoted(name: &str) -> String {
+    format!("{}:", Value::from(name))
 }
 
 /// Whether an object has a name twice, or one of these names.

@@ -168,7 +168,9 @@ impl Columns {
 
     /// Appends the record's values to the filled columns, or nulls if it is rejected.
     fn append(&self, record: &SinkRecord, cells: &mut [Cells], new_fields: &mut Vec<String>) -> Reason {
-        let collision = self.names.as_ref().and_then(|names| names.collision(&record.json()));
+        // Of a payload that is no JSON itself, each call makes the text.
+        let json = self.names.as_ref().and_then(|_| record.as_json().ok());
+        let collision = self.names.as_ref().zip(json.as_deref()).and_then(|(names, json)| names.collision(json));
         let mut reason = collision.map(|Collision { reason, new_field }| match new_field {
             Some(name) => {
                 new_fields.push(name);
@@ -176,7 +178,11 @@ impl Columns {
             }
             None => Rejection::Invalid(reason),
         });
-        let values = self.fields.json_of(record).unwrap_or_else(|error| {
+        let values = match &json {
+            Some(json) => self.fields.json_in(record, json),
+            None => self.fields.json_of(record),
+        };
+        let values = values.unwrap_or_else(|error| {
             reason.get_or_insert_with(|| Rejection::Invalid(error.into_reason()));
             vec![None; self.filled.len()]
         });

@@ -2,10 +2,12 @@
 //!
 //! `cargo bench -p danube-sink-object-store` runs both in turn. The bare loop is a program without a broker: payloads joined to lines, or arrow's
 //! JSON decoder and Parquet's `ArrowWriter` on the payloads' bytes; one file per batch, synchronized and renamed, as the connector does.
+//! `TMPDIR` is the disk, if it is set: in memory (`TMPDIR=/dev/shm`), it measures the processor alone.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it measures alone")]
 
 use std::{
+    env,
     fs::{self, File},
     io::Write,
     path::{Path, PathBuf},
@@ -57,7 +59,8 @@ fn main() {
 }
 
 fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("throughput-{name}-{}", std::process::id()));
+    let disk = env::var_os("TMPDIR").map_or_else(|| env!("CARGO_TARGET_TMPDIR").into(), PathBuf::from);
+    let folder = disk.join(format!("throughput-{name}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("a folder");
     folder

@@ -1,16 +1,18 @@
-//! The content of an object while it is made: in memory, or in a file of a folder, which is written at the same time.
+//! The content of an object while it is made: in memory, or in a file of a folder, which is written at the same time and synchronized
+//! when it is complete, before it has its name.
 
 use std::{io, iter, mem, sync::Arc};
 
 use bytes::Bytes;
 use tokio::{
+    runtime::Handle,
     sync::mpsc,
     task::{JoinHandle, spawn_blocking},
 };
 
 use super::local::{Folder, Partial};
 
-/// Bytes that are handed over at once. Smaller files are written when their content is complete.
+/// Bytes that are handed over at once.
 pub(crate) const BLOCK: usize = 256 * 1024;
 /// Blocks that wait for a disk.
 const WAITING: usize = 16;
@@ -31,8 +33,7 @@ pub(crate) struct Content {
 #[derive(Debug)]
 pub(crate) enum Complete {
     Memory(Vec<Bytes>),
-    /// A file that is being written and synchronized.
-    File(Arc<Folder>, JoinHandle<io::Result<Partial>>),
+    File(Arc<Folder>, Partial),
 }
 
 impl Content {
@@ -52,17 +53,22 @@ impl Content {
         drop(file.blocking_send(block.into()));
     }
 
-    pub(crate) fn complete(mut self) -> Complete {
+    /// The whole content. It waits for the disk of a folder, so it needs a thread that may wait.
+    pub(crate) fn complete(mut self) -> io::Result<Complete> {
         let rest = mem::take(&mut self.rest);
-        if self.file.is_some() {
-            self.push(rest);
-        } else {
+        let Some((folder, name)) = self.folder else {
             self.blocks.push(rest.into());
-        }
-        match (self.folder, self.file) {
-            (Some((folder, _)), Some((_, written))) => Complete::File(folder, written),
-            _ => Complete::Memory(self.blocks),
-        }
+            return Ok(Complete::Memory(self.blocks));
+        };
+        let file = match self.file {
+            None => folder.stage(&name, [rest])?,
+            Some((blocks, written)) => {
+                drop(blocks.blocking_send(rest.into()));
+                drop(blocks);
+                Handle::current().block_on(written)??
+            }
+        };
+        Ok(Complete::File(folder, file))
     }
 }
 

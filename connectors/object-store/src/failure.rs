@@ -56,6 +56,10 @@ pub(crate) fn with_names_of_records(mut failure: Failure) -> Failure {
     failure
 }
 
+pub(crate) fn changed(what: &str) -> Failure {
+    Failure::new(OTHERS.1, format!("{what}: {}", OTHERS.0))
+}
+
 pub(crate) fn journal(message: impl Into<String>) -> Failure {
     Failure::new(JOURNAL.1, message)
 }

@@ -1,6 +1,9 @@
 //! The journals of the topics or partitions of a batch, and the store's copies of them.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
 
 use danube_sink::prelude::*;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -15,9 +18,20 @@ use super::{
     writer::AT_ONCE,
 };
 
-/// Journals by topic or partition.
+/// The journals, by topic or partition, that no batch uses, as of the last one. None of them is in doubt. Instances of a process
+/// share them, of which one at a time writes records of a partition.
 #[derive(Debug, Default)]
-pub(crate) struct Journals(BTreeMap<String, Known>);
+pub(crate) struct Shared(Mutex<BTreeMap<String, Known>>);
+
+/// Those of a location and a subscription, while instances have them.
+static SHARED: Mutex<BTreeMap<(String, String), Weak<Shared>>> = Mutex::new(BTreeMap::new());
+
+/// The journals of a batch, taken out of the shared ones: after a failure or an abort, they are read again.
+#[derive(Debug)]
+pub(crate) struct Journals<'s> {
+    shared: &'s Shared,
+    taken: BTreeMap<String, Known>,
+}
 
 /// A journal, and what it replaces in the store.
 #[derive(Debug)]
@@ -28,31 +42,57 @@ struct Known {
     replaced: Option<Instant>,
 }
 
-impl Journals {
-    pub(crate) fn get_mut(&mut self, topic: &str) -> Option<&mut Journal> {
-        self.0.get_mut(topic).map(|known| &mut known.journal)
+impl Shared {
+    /// The journals of all instances that write to a location for a subscription.
+    pub(crate) fn of(url: &str, subscription: &str) -> Arc<Self> {
+        let mut all = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, shared| shared.strong_count() > 0);
+        let known = all.entry((url.trim_end_matches('/').to_owned(), subscription.to_owned())).or_default();
+        known.upgrade().unwrap_or_else(|| {
+            let shared = Arc::default();
+            *known = Arc::downgrade(&shared);
+            shared
+        })
     }
 
-    /// Reads the journals that are not known, and looks which announced objects exist.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<'s> Journals<'s> {
+    pub(crate) fn new(shared: &'s Shared) -> Self {
+        Self { shared, taken: BTreeMap::new() }
+    }
+
+    pub(crate) fn get_mut(&mut self, topic: &str) -> Option<&mut Journal> {
+        if !self.taken.contains_key(topic) {
+            let known = self.shared.lock().remove_entry(topic);
+            self.taken.extend(known);
+        }
+        self.taken.get_mut(topic).map(|known| &mut known.journal)
+    }
+
+    /// Reads journals, and looks which announced objects exist.
     pub(crate) async fn read(
         &mut self,
         store: &Store,
         subscription: &str,
         topics: impl IntoIterator<Item = &str>,
     ) -> Result<(), Failure> {
-        let mut topics: Vec<_> = topics.into_iter().filter(|topic| !self.0.contains_key(*topic)).collect();
+        let mut topics: Vec<_> = topics.into_iter().collect();
         topics.sort_unstable();
         topics.dedup();
         let read =
             async |topic: &str| Ok::<_, Failure>((topic.to_owned(), Known::read(store, subscription, topic).await?));
         let read: Vec<_> = stream::iter(topics).map(read).buffer_unordered(AT_ONCE).try_collect().await?;
-        self.0.extend(read);
+        self.taken.extend(read);
         Ok(())
     }
 
     /// Announces the objects that a batch will be, instead of what was announced before.
     pub(crate) fn announce(&mut self, parts: &[Part], subscription: &str, extension: &str) {
-        self.0.values_mut().for_each(|known| known.journal.withdraw());
+        self.taken.values_mut().for_each(|known| known.journal.withdraw());
         let mut announced: BTreeMap<(&str, usize), Announced> = BTreeMap::new();
         for part in parts {
             let Some((epoch, name)) = part.epoch.zip(part.name(subscription, extension)) else { continue };
@@ -61,7 +101,7 @@ impl Journals {
             batch.objects.push(AnnouncedObject { name, group: part.destination.group.to_string() });
         }
         for ((topic, epoch), batch) in announced {
-            if let Some(known) = self.0.get_mut(topic) {
+            if let Some(known) = self.taken.get_mut(topic) {
                 known.journal.announce(epoch, batch);
             }
         }
@@ -69,22 +109,32 @@ impl Journals {
 
     /// Replaces those in the store that announce objects.
     pub(crate) async fn replace(&mut self, store: &Store, subscription: &str) -> Result<(), Failure> {
-        let announced: Vec<_> = self.0.iter_mut().filter(|(_, known)| !known.journal.in_doubt().is_empty()).collect();
+        let announced: Vec<_> =
+            self.taken.iter_mut().filter(|(_, known)| !known.journal.in_doubt().is_empty()).collect();
         let replace = async |(topic, known): (&String, &mut Known)| {
             let name = path::journal(subscription, topic);
             if let Some(replaced) = known.replaced {
                 sleep_until(replaced + store.interval()).await;
             }
-            known.expected = store.replace(&name, known.journal.to_json().into(), &known.expected).await?;
+            let appended = match known.journal.line() {
+                Some(line) => store.append(&name, line, &known.expected).await?,
+                None => None,
+            };
+            known.expected = match appended {
+                Some(expected) => expected,
+                None => store.replace(&name, known.journal.to_json().into(), &known.expected).await?,
+            };
             known.replaced = Some(Instant::now());
+            known.journal.stored();
             Ok::<_, Failure>(())
         };
         stream::iter(announced).map(replace).buffer_unordered(AT_ONCE).try_collect().await
     }
 
-    /// Notes that all announced objects are written.
-    pub(crate) fn written(&mut self) {
-        self.0.values_mut().for_each(|known| known.journal.written());
+    /// Notes that all announced objects are written, and gives the journals back.
+    pub(crate) fn written(mut self) {
+        self.taken.values_mut().for_each(|known| known.journal.written());
+        self.shared.lock().append(&mut self.taken);
     }
 }
 

@@ -8,6 +8,7 @@ mod failure;
 mod format;
 mod journal;
 mod journals;
+mod lines;
 mod local;
 mod mapping;
 mod offsets;
@@ -19,7 +20,10 @@ mod store;
 mod tests;
 mod writer;
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
 
 use danube_sink::{
     Options,
@@ -27,8 +31,11 @@ use danube_sink::{
     prelude::*,
 };
 use danube_sink_arrow::store::validate_endpoints;
+use tracing::warn;
 
-use self::{mapping::Target, store::Store, writer::Writer};
+use self::{journals::Shared, mapping::Target, path::Fit, store::Store, writer::Writer};
+
+const SHORTER: &str = "use a shorter `subscription`";
 
 /// Writes the records of each topic into files of an object store: a file for each batch, partition and path.
 #[sink_connector(
@@ -86,13 +93,9 @@ impl ObjectStore {
         validate_endpoints(&self.storage_options, "storage_options")?;
         for (number, Mapping { settings, own }) in self.topics.iter().enumerate() {
             let (topic, subscription) = (&settings.consumer.topic, &settings.consumer.subscription);
-            if own.is_in_folder() && !path::fits_folder(topic, subscription, &own.extension()) {
+            if own.is_in_folder() && path::fit_of_files(topic, subscription, &own.extension()) == Fit::None {
                 let message = "the names of its files are too long for a folder (255 bytes), since they have topic and subscription";
-                return Err(Diagnostic::of_key(
-                    format!("topic_mappings.{number}.topic"),
-                    message,
-                    "use a shorter `subscription`",
-                ));
+                return Err(Diagnostic::of_key(format!("topic_mappings.{number}.topic"), message, SHORTER));
             }
         }
         Ok(())
@@ -131,8 +134,15 @@ impl SinkConnector for ObjectStore {
                     new.insert(store)
                 }
             };
-            // Instances do not see what others write.
-            let own = Writer::new(store.clone(), own, config.tasks == 1);
+            let (topic, subscription) = (&settings.consumer.topic, &settings.consumer.subscription);
+            if own.is_in_folder() && path::fit_of_files(topic, subscription, &own.extension()) == Fit::Some {
+                warn!(
+                    topic,
+                    "the names of files of partitions, of large offsets or with gaps are too long for a folder (255 bytes): {SHORTER}"
+                );
+            }
+            let journals = if config.tasks == 1 { Arc::default() } else { Shared::of(&own.url, subscription) };
+            let own = Writer::new(store.clone(), own, journals);
             writers.push(Mapping { settings: settings.clone(), own });
         }
         self.stores = stores.into_values().collect();

@@ -12,6 +12,8 @@ use std::{
     time::Duration,
 };
 
+use super::lines::{Appended, Lines};
+
 /// The most folders that are remembered.
 const REMEMBERED: usize = 10_000;
 /// Bytes after which a file is synchronized, so that the disk works while the rest is made.
@@ -97,6 +99,11 @@ impl Folder {
             renamed => renamed?,
         }
         file.is_published = true;
+        self.synchronize(folder, is_new)
+    }
+
+    /// Makes the names in a folder durable, and those of its parents.
+    fn synchronize(&self, folder: &Path, is_new: bool) -> io::Result<()> {
         File::open(folder)?.sync_all()?;
         let durable = || self.durable.lock().unwrap_or_else(PoisonError::into_inner);
         // An earlier process may have been killed before it synchronized them.
@@ -125,9 +132,26 @@ impl Folder {
         }
     }
 
-    /// Whether a file exists.
+    /// Replaces a file by one with room for lines.
+    pub(crate) fn replace(&self, name: &str, content: &[u8]) -> io::Result<Lines> {
+        let (lines, content) = Lines::after(content);
+        self.publish(self.stage(name, [content])?, name)?;
+        Ok(lines)
+    }
+
+    /// Appends a line to a file that [`replace`](Self::replace) has written; see [`Lines::append`].
+    pub(crate) fn append(&self, name: &str, line: &[u8], lines: Lines) -> io::Result<Appended> {
+        lines.append(&self.root.join(name), line)
+    }
+
+    /// Whether a file exists. If so, it still does after a loss of power, although the process that published it was killed.
     pub(crate) fn exists(&self, name: &str) -> io::Result<bool> {
-        Ok(self.root.join(name).try_exists()? || fs::metadata(&self.root).map(|_| false)?)
+        let path = self.root.join(name);
+        if !path.try_exists()? {
+            return fs::metadata(&self.root).map(|_| false);
+        }
+        self.synchronize(path.parent().unwrap_or(&self.root), false)?;
+        Ok(true)
     }
 
     /// Removes the files that killed processes have created for `name` and not published.
@@ -174,10 +198,14 @@ const PARTIAL: &str = ".partial";
 static PROCESS: LazyLock<u32> = LazyLock::new(rand::random);
 static WRITES: AtomicU64 = AtomicU64::new(0);
 
-/// The name of a file that is being written, which no other write has. Readers skip it for its dot.
+/// What no other write has.
+pub(crate) fn unique() -> String {
+    format!("{}-{}", *PROCESS, WRITES.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The name of a file that is being written. Readers skip it for its dot.
 fn partial(path: &Path) -> PathBuf {
-    let number = WRITES.fetch_add(1, Ordering::Relaxed);
-    path.with_file_name(format!(".{}.{}-{number}{PARTIAL}", file_name(path), *PROCESS))
+    path.with_file_name(format!(".{}.{}{PARTIAL}", file_name(path), unique()))
 }
 
 /// The files in a folder that were not published, with the names that they are staged for.

@@ -85,9 +85,11 @@ impl Offsets {
 
     /// Adds all offsets of another set.
     pub(crate) fn extend(&mut self, others: &Self) {
-        let mut all: Vec<_> = self.0.iter().chain(&others.0).copied().collect();
+        let Some((lowest, _)) = others.0.first() else { return };
+        // What is below the other set stays as it is: in most cases all but the last range.
+        let below = self.0.partition_point(|(_, last)| last.saturating_add(1) < *lowest);
+        let mut all: Vec<_> = self.0.drain(below..).chain(others.0.iter().copied()).collect();
         all.sort_unstable();
-        self.0.clear();
         for (first, last) in all {
             match self.0.last_mut() {
                 Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),

@@ -34,10 +34,23 @@ pub(crate) fn file(name: &str, subscription: &str, (first, last): (u64, u64), id
 /// The most bytes of a name in most file systems.
 const NAME: usize = 255;
 
-/// Whether a folder can have all files of a topic, with many partitions and records: their names are the longest of all.
-pub(crate) fn fits_folder(topic: &str, subscription: &str, extension: &str) -> bool {
+/// Which files of a topic a folder can have: their names are the longest of all.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    All,
+    /// None of many partitions, with many records or with gaps.
+    Some,
+    None,
+}
+
+pub(crate) fn fit_of_files(topic: &str, subscription: &str, extension: &str) -> Fit {
     const MOST: u64 = 999_999_999_999_999;
-    file(&format!("{topic}-part-9999"), subscription, (MOST, MOST), "00000000-00000000", extension).len() <= NAME
+    let fits = |topic: &str, offset, id| file(topic, subscription, (offset, offset), id, extension).len() <= NAME;
+    match fits(topic, 0, "00000000") {
+        false => Fit::None,
+        true if fits(&format!("{topic}-part-9999"), MOST, "00000000-00000000") => Fit::All,
+        true => Fit::Some,
+    }
 }
 
 /// A name within a folder, which may be the root.
@@ -54,5 +67,11 @@ mod tests {
         let name = file("/default/t-part-1", "a+b", (7, 9), "00c0ffee", "csv");
         assert_eq!(name, "default+t-part-1+a%2Bb+000000000007-000000000009+00c0ffee.csv");
         assert_eq!(journal("a b", "/default/t-part-1"), "_danube/a%20b/default+t-part-1.json");
+    }
+
+    #[test]
+    fn the_longest_names_of_a_topic_may_not_fit_where_the_shortest_do() {
+        let fit = |length: usize| fit_of_files("/a/t", &"s".repeat(length), "csv");
+        assert_eq!([fit(180), fit(190), fit(212), fit(213)], [Fit::All, Fit::Some, Fit::Some, Fit::None]);
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use danube_sink::prelude::*;
 
-use super::{journals::Journals, offsets::Offsets, path};
+use super::{journal::Journal, journals::Journals, offsets::Offsets, path};
 
 /// The records of one object, in order.
 #[derive(Debug)]
@@ -41,10 +41,38 @@ pub(crate) struct Destination {
 
 /// Whether the journal can recognize a redelivered record. Without an order of the partition it cannot, nor without an offset, as
 /// in topics that are not reliable, nor without a producer, since then nothing distinguishes offsets that restart.
-pub(crate) fn is_recognizable(record: &SinkRecord, order: SubscriptionType) -> bool {
+fn is_recognizable(record: &SinkRecord, order: SubscriptionType) -> bool {
     matches!(order, SubscriptionType::Exclusive | SubscriptionType::Failover)
         && record.offset() > 0
         && record.id().producer_id() != 0
+}
+
+/// The journal of the records of a topic or partition, and the epochs of their producers.
+struct Known<'j> {
+    journal: &'j mut Journal,
+    epochs: HashMap<u64, usize>,
+    /// Most records are of the producer of the one before.
+    last: Option<(u64, usize)>,
+}
+
+impl Known<'_> {
+    /// The epoch of a record; `None` if it is in an object of its group.
+    fn epoch_of_new(&mut self, record: &SinkRecord, group: &str) -> Option<usize> {
+        let (producer, offset) = (record.id().producer_id(), record.offset());
+        let known = self.last.filter(|(last, _)| *last == producer).map(|(_, epoch)| epoch);
+        let epoch = match known.or_else(|| self.epochs.get(&producer).copied()) {
+            Some(epoch) => {
+                self.journal.reach(epoch, offset);
+                epoch
+            }
+            None => self.journal.epoch_of(producer, offset),
+        };
+        if known.is_none() {
+            self.epochs.insert(producer, epoch);
+            self.last = Some((producer, epoch));
+        }
+        (!self.journal.has(epoch, offset, group)).then_some(epoch)
+    }
 }
 
 /// What the records of an object have in common.
@@ -57,40 +85,54 @@ struct Key<'r> {
 }
 
 /// Divides records into objects, each record with its destination. Those that are in an object of the store already are left out.
+///
+/// # Errors
+/// The topics and partitions whose journals have to be read before.
 pub(crate) fn parts<'r>(
     records: &'r [SinkRecord],
     destinations: impl IntoIterator<Item = &'r Destination>,
     order: SubscriptionType,
-    journals: &mut Journals,
-) -> Vec<Part> {
-    let mut parts: Vec<Part> = Vec::new();
+    journals: &mut Journals<'_>,
+) -> Result<Vec<Part>, Vec<&'r str>> {
+    let (mut parts, mut unknown): (Vec<Part>, _) = (Vec::new(), Vec::new());
     let mut numbers = HashMap::new();
-    // Most records are in the object of the one before.
-    let mut last: Option<(Key<'r>, usize)> = None;
-    for (record, destination) in records.iter().zip(destinations) {
-        let (topic, offset) = (record.id().topic(), record.offset());
-        let mut journal = if is_recognizable(record, order) { journals.get_mut(topic) } else { None };
-        let epoch = journal.as_mut().map(|journal| journal.epoch_of(record.id().producer_id(), offset));
-        if let Some((journal, epoch)) = journal.as_mut().zip(epoch)
-            && journal.has(epoch, offset, &destination.group)
-        {
-            continue;
+    let mut destinations = destinations.into_iter();
+    for records in records.chunk_by(|one, other| one.id().topic() == other.id().topic()) {
+        let topic = records[0].id().topic();
+        let known = journals.get_mut(topic);
+        let mut known = known.map(|journal| Known { journal, epochs: HashMap::new(), last: None });
+        // Most records are in the object of the one before.
+        let mut last: Option<(Key<'r>, usize)> = None;
+        for (record, destination) in records.iter().zip(&mut destinations) {
+            let (epoch, id) = match &mut known {
+                _ if !is_recognizable(record, order) => (None, ""),
+                Some(known) => match known.epoch_of_new(record, &destination.group) {
+                    Some(epoch) => (Some(epoch), known.journal.id(epoch)),
+                    None => continue,
+                },
+                None => {
+                    if unknown.last() != Some(&topic) {
+                        unknown.push(topic);
+                    }
+                    continue;
+                }
+            };
+            // Records without offsets are in objects of their own: their name is made of their ids.
+            let offset = record.offset();
+            let key = Key { topic, group: &destination.group, epoch, has_offset: offset > 0 };
+            let number = match last {
+                Some((known, number)) if known == key => number,
+                _ => *numbers.entry(key).or_insert_with(|| {
+                    let (topic, offsets) = (topic.to_owned(), Offsets::default());
+                    let (destination, id) = (destination.clone(), id.to_owned());
+                    parts.push(Part { topic, destination, epoch, id, records: Vec::new(), offsets });
+                    parts.len() - 1
+                }),
+            };
+            last = Some((key, number));
+            parts[number].records.push(record.clone());
+            parts[number].offsets.insert(offset);
         }
-        // Records without offsets are in objects of their own: their name is made of their ids.
-        let key = Key { topic, group: &destination.group, epoch, has_offset: offset > 0 };
-        let number = match last {
-            Some((known, number)) if known == key => number,
-            _ => *numbers.entry(key).or_insert_with(|| {
-                let destination = destination.clone();
-                let id = journal.zip(epoch).map_or("", |(journal, epoch)| journal.id(epoch)).to_owned();
-                let (topic, offsets) = (topic.to_owned(), Offsets::default());
-                parts.push(Part { topic, destination, epoch, id, records: Vec::new(), offsets });
-                parts.len() - 1
-            }),
-        };
-        last = Some((key, number));
-        parts[number].records.push(record.clone());
-        parts[number].offsets.insert(offset);
     }
-    parts
+    if unknown.is_empty() { Ok(parts) } else { Err(unknown) }
 }

@@ -15,12 +15,15 @@ use super::{content::Complete, path, store::Store};
 /// When the probe of each location was replaced: by any instance of this process, since all have one name.
 static REPLACED: Mutex<BTreeMap<String, Arc<Replaced>>> = Mutex::new(BTreeMap::new());
 
+/// The name of a probe, which no subscription has: a `_` at its beginning is encoded.
+const PROBE: &str = "_probe";
+
 type Replaced = tokio::sync::Mutex<Option<Instant>>;
 
 impl Store {
     /// Writes and reads an object.
     pub(crate) async fn probe(&self) -> Result<(), Failure> {
-        let name = path::join(path::DANUBE, "probe");
+        let name = path::join(path::DANUBE, PROBE);
         if self.interval().is_zero() {
             self.replace_probe(&name).await?;
         } else {
@@ -40,11 +43,11 @@ impl Store {
         }
         self.exists(&name).await?;
         // Without the right to list, S3 answers 403 for an object that does not exist.
-        self.exists(&path::join(path::DANUBE, "none")).await.map(drop)
+        self.exists(&path::join(path::DANUBE, "_none")).await.map(drop)
     }
 
     async fn replace_probe(&self, name: &str) -> Result<(), Failure> {
         let content = Bytes::from_static(b"written by danube-sink-object-store\n");
-        self.write(name, name, Complete::Memory(vec![content]), Attributes::new()).await
+        self.write(name, Complete::Memory(vec![content]), Attributes::new()).await
     }
 }

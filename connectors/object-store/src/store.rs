@@ -9,11 +9,12 @@ use object_store::{
     PutPayload, RetryConfig, UpdateVersion, WriteMultipart, aws::AmazonS3Builder, azure::MicrosoftAzureBuilder,
     gcp::GoogleCloudStorageBuilder, path::Path,
 };
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use super::{
     content::{Complete, Content},
     failure,
+    lines::{Appended, Lines},
     local::Folder,
     path,
 };
@@ -44,6 +45,8 @@ pub(crate) enum Expected {
     Nothing,
     /// The object of this version.
     Version(UpdateVersion),
+    /// This file of a folder.
+    File(Lines),
 }
 
 impl Store {
@@ -139,24 +142,20 @@ impl Store {
         })
     }
 
-    /// Writes an object, or replaces it: all of it, or nothing. A folder stages its file for `staging`.
-    pub(crate) async fn write(
-        &self,
-        name: &str,
-        staging: &str,
-        content: Complete,
-        attributes: Attributes,
-    ) -> Result<(), Failure> {
+    /// Writes an object, or replaces it: all of it, or nothing.
+    pub(crate) async fn write(&self, name: &str, content: Complete, attributes: Attributes) -> Result<(), Failure> {
+        let of_task = name.to_owned();
         let blocks = match content {
             Complete::Memory(blocks) => blocks,
-            Complete::File(folder, written) => {
-                let file = self.done("write", name, &folder, written).await?;
-                let of_task = name.to_owned();
+            Complete::File(folder, file) => {
                 return self.on_disk("write", name, &folder, move |folder| folder.publish(file, &of_task)).await;
             }
         };
         match &self.backend {
-            Backend::Folder(folder) => self.write_file(folder, name, staging, blocks).await,
+            Backend::Folder(folder) => {
+                let write = move |folder: &Folder| folder.publish(folder.stage(&of_task, blocks)?, &of_task);
+                self.on_disk("write", name, folder, write).await
+            }
             Backend::Bucket(store, prefix) => {
                 let path = below(prefix, name)?;
                 let written = if blocks.iter().map(Bytes::len).sum::<usize>() <= PART {
@@ -175,13 +174,14 @@ impl Store {
     pub(crate) async fn replace(&self, name: &str, content: Bytes, expected: &Expected) -> Result<Expected, Failure> {
         let (store, prefix) = match &self.backend {
             Backend::Folder(folder) => {
-                self.write_file(folder, name, name, vec![content]).await?;
-                return Ok(Expected::Nothing);
+                let of_task = name.to_owned();
+                let replace = move |folder: &Folder| folder.replace(&of_task, &content);
+                return self.on_disk("write", name, folder, replace).await.map(Expected::File);
             }
             Backend::Bucket(store, prefix) => (store, prefix),
         };
         let mode = match expected {
-            Expected::Nothing => PutMode::Create,
+            Expected::Nothing | Expected::File(_) => PutMode::Create,
             // The store's answers name no version.
             Expected::Version(UpdateVersion { e_tag: None, version: None }) => PutMode::Overwrite,
             Expected::Version(version) => PutMode::Update(version.clone()),
@@ -194,6 +194,24 @@ impl Store {
         };
         let put = put.map_err(|error| failure::store(&error, &self.what("write", name)))?;
         Ok(Expected::Version(UpdateVersion { e_tag: put.e_tag, version: put.version }))
+    }
+
+    /// Appends a line to an object that this process has replaced. Returns what must be there the next time; `None` if the object is to
+    /// be replaced for it, which stores other than folders need in any case.
+    pub(crate) async fn append(
+        &self,
+        name: &str,
+        line: Vec<u8>,
+        expected: &Expected,
+    ) -> Result<Option<Expected>, Failure> {
+        let (Backend::Folder(folder), Expected::File(lines)) = (&self.backend, expected) else { return Ok(None) };
+        let (of_task, lines) = (name.to_owned(), lines.clone());
+        match self.on_disk("write", name, folder, move |folder| Ok(folder.append(&of_task, &line, lines))).await? {
+            Ok(Appended::Written(lines)) => Ok(Some(Expected::File(lines))),
+            Ok(Appended::Replaced) => Err(failure::changed(&self.what("write", name))),
+            // Not every file system writes in place; and where the folder is gone, the replacement says so.
+            Ok(Appended::NoRoom) | Err(_) => Ok(None),
+        }
     }
 
     /// How long after a replacement of an object the next one may follow: Google Cloud Storage takes one a second for each name.
@@ -212,18 +230,6 @@ impl Store {
         format!("{operation} {file} below {}", self.url)
     }
 
-    async fn write_file(
-        &self,
-        folder: &Arc<Folder>,
-        name: &str,
-        staging: &str,
-        blocks: Vec<Bytes>,
-    ) -> Result<(), Failure> {
-        let (of_task, staging) = (name.to_owned(), staging.to_owned());
-        let write = move |folder: &Folder| folder.publish(folder.stage(&staging, blocks)?, &of_task);
-        self.on_disk("write", name, folder, write).await
-    }
-
     async fn on_disk<R: Send + 'static>(
         &self,
         operation: &str,
@@ -232,26 +238,19 @@ impl Store {
         run: impl FnOnce(&Folder) -> io::Result<R> + Send + 'static,
     ) -> Result<R, Failure> {
         let of_task = Arc::clone(folder);
-        self.done(operation, name, folder, spawn_blocking(move || run(&of_task))).await
+        let done = spawn_blocking(move || run(&of_task)).await;
+        done.unwrap_or_else(|error| Err(error.into())).map_err(|error| self.failed(&error, operation, name))
     }
 
-    /// The result of an operation in a folder.
-    async fn done<R>(
-        &self,
-        operation: &str,
-        name: &str,
-        folder: &Folder,
-        task: JoinHandle<io::Result<R>>,
-    ) -> Result<R, Failure> {
-        task.await.unwrap_or_else(|error| Err(error.into())).map_err(|error| {
-            if folder.root.is_dir() {
-                return failure::io(&error, &self.what(operation, name));
-            }
-            failure::gone(format!(
+    /// The failure of an operation in a folder.
+    pub(crate) fn failed(&self, error: &io::Error, operation: &str, name: &str) -> Failure {
+        match &self.backend {
+            Backend::Folder(folder) if !folder.root.is_dir() => failure::gone(format!(
                 "the folder {} no longer exists; restore it, or restart the connector to create it",
                 self.url
-            ))
-        })
+            )),
+            _ => failure::io(error, &self.what(operation, name)),
+        }
     }
 }
 

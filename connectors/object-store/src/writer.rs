@@ -1,6 +1,6 @@
 //! Writes the batches of a topic mapping.
 
-use std::{collections::HashSet, iter::repeat, mem, sync::Arc};
+use std::{collections::HashSet, iter::repeat, sync::Arc};
 
 use danube_sink::{PartialFailure, RecordId, prelude::*};
 use danube_sink_arrow::store::fill_path;
@@ -9,10 +9,10 @@ use object_store::Attributes;
 use tokio::{sync::Mutex, task::spawn_blocking, time::Instant};
 
 use super::{
-    content::{Complete, Content},
+    content::Complete,
     failure,
     format::Encoder,
-    journals::Journals,
+    journals::{Journals, Shared},
     mapping::Target,
     path,
     plan::{self, Destination, Part},
@@ -31,12 +31,9 @@ pub(crate) struct Writer {
     encoder: Arc<Encoder>,
     extension: String,
     attributes: Attributes,
-    /// The journals as of the last batch. None of them is in doubt.
-    journals: Mutex<Journals>,
+    journals: Arc<Shared>,
     /// When abandoned files were last looked for.
     swept: Mutex<Option<Instant>>,
-    /// Whether this is the only instance that writes.
-    is_alone: bool,
 }
 
 /// Where the records of a batch go.
@@ -55,9 +52,9 @@ struct Encoded {
 }
 
 impl Encoded {
-    fn new(mut part: Part, encoder: &Encoder, mut content: Content) -> Result<Self, Failure> {
+    fn new(mut part: Part, encoder: &Encoder, store: &Store, staging: &str) -> Result<Self, Failure> {
+        let mut content = store.content(staging);
         let rejected = encoder.encode(&part.records, &mut content)?;
-        let content = content.complete();
         if !rejected.is_empty() {
             let is_rejected: HashSet<_> = rejected.rejected().map(|(id, _)| id).collect();
             part.records.retain(|record| !is_rejected.contains(record.id()));
@@ -66,7 +63,9 @@ impl Encoded {
         if part.epoch.is_none() {
             part.id = RecordId::of_batch(&part.records).chars().take(16).collect();
         }
+        // Before the end of the content: its disk is busy meanwhile.
         part.records = Vec::new();
+        let content = content.complete().map_err(|error| store.failed(&error, "write", staging))?;
         Ok(Self { content, part, rejected })
     }
 }
@@ -94,16 +93,14 @@ impl InTime {
 }
 
 impl Writer {
-    /// `is_alone`: whether no other instance writes, so that journals are read once.
-    pub(crate) fn new(store: Store, target: &Target, is_alone: bool) -> Self {
+    pub(crate) fn new(store: Store, target: &Target, journals: Arc<Shared>) -> Self {
         Self {
             store,
             encoder: Arc::new(Encoder::new(target)),
             extension: target.extension(),
             attributes: target.attributes(),
-            journals: Mutex::default(),
+            journals,
             swept: Mutex::default(),
-            is_alone,
         }
     }
 
@@ -161,7 +158,11 @@ impl Writer {
             return Ok(());
         }
         *swept = Some(now);
-        self.store.sweep_abandoned(&path::own_folder(subscription), ABANDONED + (deadline - now)).await
+        // The probe is staged beside the folders of the subscriptions.
+        for folder in [path::own_folder(subscription), path::DANUBE.to_owned()] {
+            self.store.sweep_abandoned(&folder, ABANDONED + (deadline - now)).await?;
+        }
+        Ok(())
     }
 
     async fn write_parts(
@@ -172,16 +173,16 @@ impl Writer {
         subscription: &str,
         in_time: InTime,
     ) -> Result<PartialFailure, Failure> {
-        // Taken out: after a failure or an abort, the journals are read again.
-        let mut journals = mem::take(&mut *self.journals.lock().await);
-        let topics = records
-            .chunk_by(|one, other| one.id().topic() == other.id().topic())
-            .filter(|records| records.iter().any(|record| plan::is_recognizable(record, order)))
-            .map(|records| records[0].id().topic());
-        in_time.answered(journals.read(&self.store, subscription, topics)).await?;
-        let parts = match destinations {
-            Destinations::One(destination) => plan::parts(records, repeat(destination), order, &mut journals),
-            Destinations::Each(destinations) => plan::parts(records, destinations, order, &mut journals),
+        let mut journals = Journals::new(&self.journals);
+        let parts = loop {
+            let parts = match destinations {
+                Destinations::One(destination) => plan::parts(records, repeat(destination), order, &mut journals),
+                Destinations::Each(destinations) => plan::parts(records, destinations, order, &mut journals),
+            };
+            match parts {
+                Ok(parts) => break parts,
+                Err(topics) => in_time.answered(journals.read(&self.store, subscription, topics)).await?,
+            }
         };
         journals.announce(&parts, subscription, &self.extension);
         // A store that lets them wait gets them once, when it is known which records are rejected.
@@ -204,26 +205,20 @@ impl Writer {
         }
         let objects = parts.iter().zip(contents);
         let write = async |(part, content): (&Part, Complete)| match part.name(subscription, &self.extension) {
-            Some(name) => {
-                let staging = path::staging(subscription, &part.topic);
-                self.store.write(&name, &staging, content, self.attributes.clone()).await
-            }
+            Some(name) => self.store.write(&name, content, self.attributes.clone()).await,
             None => Ok(()),
         };
         in_time.of_size(stream::iter(objects).map(write).buffer_unordered(AT_ONCE).try_collect::<()>()).await?;
-        if self.is_alone {
-            journals.written();
-            *self.journals.lock().await = journals;
-        }
+        journals.written();
         Ok(rejected)
     }
 
-    /// Encodes the objects in threads of their own.
+    /// Encodes the objects in threads of their own. Those of a folder are then on its disk, without their names.
     async fn encode(&self, parts: Vec<Part>, subscription: &str) -> Result<Vec<Encoded>, Failure> {
         let encode = async |part: Part| {
             let (encoder, store) = (Arc::clone(&self.encoder), self.store.clone());
             let staging = path::staging(subscription, &part.topic);
-            let encoded = spawn_blocking(move || Encoded::new(part, &encoder, store.content(&staging))).await;
+            let encoded = spawn_blocking(move || Encoded::new(part, &encoder, &store, &staging)).await;
             encoded.map_err(|_| failure::data("encode records"))?
         };
         stream::iter(parts).map(encode).buffered(AT_ONCE).try_collect().await

@@ -14,7 +14,7 @@ use cel::{
 
 use super::{
     InvalidExpression,
-    loop_limit::LoopLimit,
+    loop_limit::{LoopLimit, Loops},
     patterns, payload,
     references::{self, References},
 };
@@ -113,16 +113,16 @@ impl Filter {
     /// Why it has no value for the record, or none that is true or false. The text shows no value of the record.
     pub(crate) fn keeps(&self, record: &SinkRecord) -> Result<bool, String> {
         let failed = |reason: &str| format!("`where` failed: {reason}");
-        let limit = LoopLimit::new(self.most_values);
+        let (limit, loops) = (LoopLimit::new(self.most_values), &self.references.loops);
         let payload = match &self.references.payload {
-            Some(wanted) => Some(payload::of(record, wanted, &limit).map_err(failed)?),
+            Some(wanted) => Some(payload::of(record, wanted, &loops.payload, &limit).map_err(failed)?),
             None => None,
         };
-        let attributes = self.references.reads_attributes.then(|| attributes(record, &limit));
-        if self.references.reads_metadata {
+        let attributes = self.references.reads_attributes.then(|| attributes(record, loops, &limit));
+        if loops.read_metadata {
             [record.producer(), record.key().unwrap_or_default()].iter().for_each(|text| limit.string(text));
         }
-        if !limit.suffices(&self.references.loops) {
+        if !limit.suffices(loops) {
             return Err(failed(TOO_MANY));
         }
         let variables = Variables { record, payload, attributes };
@@ -164,10 +164,12 @@ fn at(source: &SourceInfo, id: u64, text: &str) -> Option<usize> {
     text.char_indices().nth(start as usize).map(|(offset, _)| offset)
 }
 
-fn attributes<'r>(record: &'r SinkRecord, limit: &LoopLimit) -> CelMap<'r> {
+fn attributes<'r>(record: &'r SinkRecord, loops: &Loops, limit: &LoopLimit) -> CelMap<'r> {
     let attributes = record.attributes().iter().map(|(name, value)| {
         limit.count();
-        [name, value].iter().for_each(|text| limit.string(text));
+        if loops.read_attributes {
+            [name, value].iter().for_each(|text| limit.string(text));
+        }
         let value: Box<dyn Val + '_> = Box::new(CelString::from(value.as_str()));
         (CelMapKey::from(name.as_str()), value)
     });

@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use super::payload::Wanted;
+
 /// The most steps that the loops of an expression take for one record.
 const MOST_STEPS: usize = 10_000_000;
 /// The bytes of a string whose search or copy takes as long as a step.
@@ -14,8 +16,12 @@ pub(super) struct Loops {
     pub(super) depth: u32,
     /// How many values the expression itself has for them to repeat.
     pub(super) literals: usize,
-    /// Whether a step may search or copy a whole string.
+    /// Whether a step may search or copy a whole string: one of these.
     pub(super) read_strings: bool,
+    /// What they read of the payload, beside whether they read attributes and metadata.
+    pub(super) payload: Wanted,
+    pub(super) read_attributes: bool,
+    pub(super) read_metadata: bool,
 }
 
 impl Loops {
@@ -49,7 +55,7 @@ impl LoopLimit {
         !self.is_spent()
     }
 
-    /// Takes note of a string.
+    /// Takes note of a string that loops read.
     pub(super) fn string(&self, text: &str) {
         self.longest.set(self.longest.get().max(text.len()));
     }

@@ -17,7 +17,7 @@ use serde::{
 use super::{expression::TOO_MANY, loop_limit::LoopLimit};
 use crate::record::SinkRecord;
 
-/// The part of a value that an expression reads.
+/// The part of a value that an expression, or its loops, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wanted {
     All,
@@ -25,9 +25,20 @@ pub(super) enum Wanted {
     Fields(BTreeMap<String, Wanted>),
 }
 
-impl Wanted {
-    pub(super) fn nothing() -> Self {
+/// Nothing of it.
+impl Default for Wanted {
+    fn default() -> Self {
         Self::Fields(BTreeMap::new())
+    }
+}
+
+impl Wanted {
+    /// The part of a field; `None` if nothing of it is wanted.
+    fn of_field(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::All => Some(&Self::All),
+            Self::Fields(fields) => fields.get(name),
+        }
     }
 
     /// Adds the value at a path.
@@ -36,26 +47,27 @@ impl Wanted {
             (_, Self::All) => {}
             ([], _) => *self = Self::All,
             ([first, rest @ ..], Self::Fields(fields)) => {
-                fields.entry((*first).to_owned()).or_insert_with(Self::nothing).add(rest);
+                fields.entry((*first).to_owned()).or_default().add(rest);
             }
         }
     }
 }
 
-/// The wanted part of a record's payload. Only fields that are not wanted are missing.
+/// The wanted part of a record's payload, a part of which loops read. Only fields that are not wanted are missing.
 ///
 /// # Errors
 /// The wanted part has too many values, or the payload cannot be read.
 pub(super) fn of<'r>(
     record: &'r SinkRecord,
     wanted: &Wanted,
+    in_loops: &Wanted,
     limit: &LoopLimit,
 ) -> Result<Box<dyn Val + 'r>, &'static str> {
     // Without a schema its payload is an empty text.
     if record.is_tombstone() {
         return Ok(Box::new(CelNull));
     }
-    let part = Part { wanted, limit };
+    let part = Part { wanted, in_loops: Some(in_loops), limit };
     if let Some(json) = record.possible_json() {
         // One pass for the values and for whether it is JSON.
         let mut deserializer = serde_json::Deserializer::from_str(json);
@@ -76,7 +88,18 @@ pub(super) fn of<'r>(
 #[derive(Clone, Copy)]
 struct Part<'w> {
     wanted: &'w Wanted,
+    /// What loops read of it.
+    in_loops: Option<&'w Wanted>,
     limit: &'w LoopLimit,
+}
+
+impl Part<'_> {
+    /// Takes note of a string of it.
+    fn string(&self, text: &str) {
+        if self.in_loops == Some(&Wanted::All) {
+            self.limit.string(text);
+        }
+    }
 }
 
 type Built<'de> = Box<dyn Val + 'de>;
@@ -119,12 +142,12 @@ impl<'de> Visitor<'de> for Part<'_> {
     }
 
     fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Built<'de>, E> {
-        self.limit.string(value);
+        self.string(value);
         Ok(Box::new(CelString::from(value)))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Built<'de>, E> {
-        self.limit.string(value);
+        self.string(value);
         Ok(Box::new(CelString::from(value.to_owned())))
     }
 
@@ -144,13 +167,10 @@ impl<'de> Visitor<'de> for Part<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Built<'de>, A::Error> {
         let mut map: HashMap<CelMapKey<'de>, Built<'de>> = HashMap::new();
         while let Some(name) = fields.next_key::<String>()? {
-            let wanted = match self.wanted {
-                Wanted::All => Some(&Wanted::All),
-                Wanted::Fields(wanted) => wanted.get(&name),
-            };
-            if let Some(wanted) = wanted {
-                self.limit.string(&name);
-                let value = fields.next_value_seed(Part { wanted, ..self })?;
+            if let Some(wanted) = self.wanted.of_field(&name) {
+                self.string(&name);
+                let in_loops = self.in_loops.and_then(|part| part.of_field(&name));
+                let value = fields.next_value_seed(Part { wanted, in_loops, limit: self.limit })?;
                 map.insert(CelMapKey::from(name), value);
             } else {
                 fields.next_value::<IgnoredAny>()?;

@@ -106,7 +106,7 @@ impl References {
             return Err(problem(expression.id, format!("it nests deeper than {MOST_LEVELS} levels")));
         }
         if let Some((id, variable, fields)) = path(expression) {
-            return self.variable(id, variable, &fields, bound);
+            return self.variable(id, variable, &fields, bound, nesting);
         }
         match &expression.expr {
             Expr::Select(select) => self.walk(&select.operand, bound, nesting.inside()),
@@ -131,12 +131,31 @@ impl References {
         }
     }
 
-    fn variable(&mut self, id: u64, name: &str, fields: &[&str], bound: &[&str]) -> Result<(), Problem> {
+    fn variable(
+        &mut self,
+        id: u64,
+        name: &str,
+        fields: &[&str],
+        bound: &[&str],
+        nesting: Nesting,
+    ) -> Result<(), Problem> {
+        let is_in_loop = nesting.loops > 0 || nesting.is_repeated;
         match name {
             name if bound.contains(&name) || name.starts_with('@') => {}
-            PAYLOAD => self.payload.get_or_insert_with(Wanted::nothing).add(fields),
-            ATTRIBUTES => self.reads_attributes = true,
-            name if Metadata::from_name(name).is_some() => self.reads_metadata = true,
+            PAYLOAD => {
+                self.payload.get_or_insert_default().add(fields);
+                if is_in_loop {
+                    self.loops.payload.add(fields);
+                }
+            }
+            ATTRIBUTES => {
+                self.reads_attributes = true;
+                self.loops.read_attributes |= is_in_loop;
+            }
+            name if Metadata::from_name(name).is_some() => {
+                self.reads_metadata = true;
+                self.loops.read_metadata |= is_in_loop;
+            }
             name if TYPES.contains(&name) => {}
             name => return Err(problem(id, format!("unknown variable `{name}`"))),
         }
@@ -162,8 +181,9 @@ impl References {
         if let (patterns::MATCHES, Some(pattern)) = (name, call.args.last().and_then(text)) {
             patterns::check(pattern).map_err(|message| problem(id, message))?;
         }
-        // Operators compare what they have, except `+`, which also collects the values of `map` and `filter`.
-        self.loops.read_strings |= nesting.loops > 0 && (!is_operator || name == operators::ADD);
+        // Operators compare what they have, except `+`, which also collects the values of `map` and `filter`; that of a number counts.
+        let joins = name == operators::ADD && !call.args.iter().any(is_number);
+        self.loops.read_strings |= nesting.loops > 0 && (!is_operator || joins);
         let searches = name == operators::IN && !matches!(call.args.last().map(|list| &list.expr), Some(Expr::List(_)));
         self.repeats(id, nesting.loops + u32::from(searches))?;
         let target = call.target.as_deref().filter(|_| namespace.is_none());
@@ -228,6 +248,11 @@ fn text(expression: &IdedExpr) -> Option<&str> {
         Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
         _ => None,
     }
+}
+
+fn is_number(expression: &IdedExpr) -> bool {
+    use LiteralValue::{Double, Int, UInt};
+    matches!(&expression.expr, Expr::Literal(Int(_) | UInt(_) | Double(_)))
 }
 
 fn problem(id: u64, message: impl Into<String>) -> Problem {

@@ -29,6 +29,8 @@ const REMEMBERED: usize = 8;
 /// Decoding yields to other tasks after so many records or bytes.
 const RECORDS_AT_ONCE: usize = 256;
 const BYTES_AT_ONCE: usize = 1024 * 1024;
+/// Decompressed bytes beyond which a record has a chunk of its own. What is decoded of others is freed with their neighbours.
+const LARGE: usize = 64 * 1024;
 
 /// The schema id and version that a message names; `None` where it names none.
 type SchemaKey = Option<(u64, Option<u32>)>;
@@ -215,8 +217,7 @@ impl Decoding {
                     opened => opened,
                 };
                 match opened {
-                    // More than is charged for the record.
-                    Ok(opened) if opened.own_bytes() > entry.size() => {
+                    Ok(opened) if opened.content.decompressed_bytes() > LARGE => {
                         large = Some(opened);
                         break;
                     }
@@ -253,7 +254,8 @@ impl Decoding {
         let mut alone = None;
         if let Some(opened) = large {
             let mut large = run.split_first(&self.budget);
-            large.add_bytes(opened.own_bytes());
+            large.add_decompressed(opened.content.decompressed_bytes());
+            large.charge(opened.own_bytes());
             self.bytes += large.bytes();
             large.decode(0, &known.decoder, opened);
             match self.keeps(&large, 0) {

@@ -25,7 +25,7 @@ pub(crate) struct PendingRun {
     /// The ledger's epoch in which they arrived.
     epoch: u32,
     pub(crate) arrived: Instant,
-    /// The bytes of its payloads, and what is [decoded](Self::add_bytes) of a large one.
+    /// The bytes of its payloads, and what is [decompressed](Self::add_decompressed) of a large one.
     bytes: usize,
     /// Its records are of one source, and so name one schema.
     pub(crate) has_one_source: bool,
@@ -59,7 +59,7 @@ impl PendingRun {
         self.range.is_empty()
     }
 
-    /// The bytes of its payloads, and what is decoded of a large one.
+    /// The bytes of its payloads, and what is decompressed of a large one.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -155,10 +155,9 @@ impl PendingRun {
         iter::from_fn(move || (!self.is_empty()).then(|| self.split_to(1)))
     }
 
-    /// Counts what is decoded of its payloads.
-    pub(crate) fn add_bytes(&mut self, bytes: usize) {
+    /// Counts what is decompressed of its payloads.
+    pub(crate) fn add_decompressed(&mut self, bytes: usize) {
         self.bytes += bytes;
-        self.charge(bytes);
     }
 
     /// Charges the memory budget until its chunk is dropped.

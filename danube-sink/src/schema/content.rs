@@ -51,6 +51,15 @@ impl Content {
         }
     }
 
+    /// The bytes that were decompressed of the payload.
+    pub(crate) fn decompressed_bytes(&self) -> usize {
+        match self {
+            #[cfg(feature = "avro")]
+            Self::Avro(content) => content.decompressed_bytes(),
+            _ => 0,
+        }
+    }
+
     /// Whether decoding the value costs as much as a check, and so can replace it.
     pub(crate) fn needs_decoding(&self) -> bool {
         match self {

@@ -11,6 +11,10 @@ pub const MAX_DEPTH: usize = 100;
 /// to 100 bytes, however short its encoding: a million is about 100 MB at worst.
 pub const MAX_VALUES: usize = 1_000_000;
 
+/// Maximum number of values that the fields of a Protobuf payload have although they were not sent, counted beside
+/// [`MAX_VALUES`]: a repeated message of two bytes may have hundreds.
+pub const MAX_DEFAULTS: usize = 2 * MAX_VALUES;
+
 /// Maximum size of one payload after decompression, in bytes: half of the largest message that is received at all. It is also
 /// how many bytes the defaults of an Avro schema may add to a payload.
 pub const MAX_DECODED_BYTES: usize = 64 * 1024 * 1024;
@@ -33,6 +37,8 @@ pub(crate) struct Limits {
     depth: usize,
     #[cfg(feature = "avro")]
     default_bytes: usize,
+    #[cfg(feature = "protobuf")]
+    defaults: usize,
 }
 
 #[cfg(any(feature = "avro", feature = "protobuf"))]
@@ -42,12 +48,23 @@ impl Limits {
         depth: MAX_DEPTH,
         #[cfg(feature = "avro")]
         default_bytes: MAX_DECODED_BYTES,
+        #[cfg(feature = "protobuf")]
+        defaults: MAX_DEFAULTS,
     };
 
     /// Counts one value.
     pub(crate) fn count(&mut self) -> Result<(), Problem> {
         self.values =
             self.values.checked_sub(1).ok_or_else(|| Problem::new(format!("more than {MAX_VALUES} values")))?;
+        Ok(())
+    }
+
+    /// Counts the value of a field that was not sent.
+    #[cfg(feature = "protobuf")]
+    pub(crate) fn count_default(&mut self) -> Result<(), Problem> {
+        let left = self.defaults.checked_sub(1);
+        self.defaults =
+            left.ok_or_else(|| Problem::new(format!("more than {MAX_DEFAULTS} values of fields that were not sent")))?;
         Ok(())
     }
 

@@ -33,7 +33,7 @@ impl SchemaCache {
     /// The decoder for a message's schema, from the cache or the registry.
     ///
     /// # Errors
-    /// The failure of the registry. A failed look-up is not cached, but for a moment that of an [missing](Self::set_missing)
+    /// The failure of the registry. A failed look-up is not cached, but for a moment that of a [missing](Self::set_missing)
     /// schema; a definition that does not compile is, as a decoder that fails for every payload.
     pub(crate) async fn get(
         &self,

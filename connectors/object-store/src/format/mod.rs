@@ -5,6 +5,8 @@ mod parquet;
 mod table;
 mod text;
 
+use std::borrow::Cow;
+
 use arrow_schema::Field as ArrowColumn;
 use danube_sink::{Fields, JsonRow, PartialFailure, prelude::*};
 use danube_sink_arrow::metadata_column;
@@ -26,8 +28,7 @@ pub(crate) struct Encoder {
 enum Layout {
     /// The whole payload a line.
     Payloads,
-    /// With the columns, if one of them is required.
-    Rows(JsonRow, Option<Box<Cells>>),
+    Rows(JsonRow),
     Csv(Cells, bool),
     Parquet(Table),
     Avro(Table),
@@ -56,10 +57,11 @@ impl Encoder {
         };
         let layout = match target.format {
             Format::JsonLines if target.columns.is_empty() && target.metadata.is_empty() => Layout::Payloads,
-            Format::JsonLines if target.columns.is_empty() => Layout::Rows(JsonRow::whole_with(metadata()), None),
+            Format::JsonLines if target.columns.is_empty() => Layout::Rows(JsonRow::whole_with(metadata())),
             Format::JsonLines => {
-                let is_required = target.columns.iter().any(|column| column.required);
-                Layout::Rows(JsonRow::of_fields(columns().chain(metadata())), is_required.then(|| cells().into()))
+                let required = target.columns.iter().filter(|column| column.required);
+                let required = required.map(|column| column.name.as_str());
+                Layout::Rows(JsonRow::of_fields(columns().chain(metadata())).with_required(required))
             }
             Format::Csv => Layout::Csv(cells(), target.has_header()),
             Format::Parquet => Layout::Parquet(table(target)),
@@ -91,15 +93,12 @@ impl Encoder {
                 line.extend_from_slice(record.as_json()?.as_bytes());
                 Ok(())
             }),
-            Layout::Rows(row, cells) => text::json_lines(records, self.compression, content, |record, line| {
-                if let Some(cells) = cells {
-                    cells.row(record)?;
-                }
-                row.write(record, line)
-            }),
+            Layout::Rows(row) => {
+                text::json_lines(records, self.compression, content, |record, line| row.write(record, line))
+            }
             Layout::Csv(cells, header) => {
                 let header = header.then_some(&cells.names[..]);
-                text::csv(records, self.compression, content, header, |record| cells.row(record))
+                text::csv(records, self.compression, content, header, |record, line| cells.append(record, line))
             }
             Layout::Parquet(table) => parquet::encode(table, records, self.compression, content),
             Layout::Avro(table) => avro::encode(table, records, self.compression, content),
@@ -108,8 +107,19 @@ impl Encoder {
 }
 
 impl Cells {
-    fn row(&self, record: &SinkRecord) -> ConnectorResult<Vec<String>> {
-        text::row(record, &self.names, &self.fields, &self.required)
+    /// Appends a row of CSV: strings as they are, everything else as JSON text, nothing for what is missing or null.
+    fn append(&self, record: &SinkRecord, line: &mut Vec<u8>) -> ConnectorResult<()> {
+        let values = self.fields.json_of(record)?;
+        let columns = self.names.iter().zip(&self.required);
+        let values = values.iter().map(|value| value.as_deref().filter(|json| *json != "null"));
+        if let Some(((name, _), _)) =
+            columns.zip(values.clone()).find(|((_, required), value)| **required && value.is_none())
+        {
+            return Err(ConnectorError::invalid_record(record, format!("it has no value for column `{name}`")));
+        }
+        let plain = |json| danube_sink::json::string(json).unwrap_or(Cow::Borrowed(json));
+        text::row(values.map(|value| value.map_or("".into(), plain)), line);
+        Ok(())
     }
 }
 

@@ -1,11 +1,12 @@
 //! Files of text: JSON lines and CSV.
 
 use std::{
+    borrow::Cow,
     io::{self, Write},
     mem,
 };
 
-use danube_sink::{Fields, PartialFailure, prelude::*};
+use danube_sink::{PartialFailure, prelude::*};
 use flate2::write::GzEncoder;
 
 use super::super::{
@@ -13,9 +14,6 @@ use super::super::{
     failure,
     mapping::Compression,
 };
-
-/// The buffer of one row in bytes.
-const CSV_BUFFER: usize = 512;
 
 /// The lines of a file, which are handed over in blocks.
 struct Lines<'c> {
@@ -86,40 +84,33 @@ pub(super) fn csv(
     compression: Compression,
     content: &mut Content,
     header: Option<&[String]>,
-    row: impl Fn(&SinkRecord) -> ConnectorResult<Vec<String>>,
+    append: impl Fn(&SinkRecord, &mut Vec<u8>) -> ConnectorResult<()>,
 ) -> Result<PartialFailure, Failure> {
-    // A row is quoted as RFC 4180 says. Writing to memory does not fail.
-    let write = |row: &[String], lines: &mut Vec<u8>| {
-        let mut line = csv::WriterBuilder::new().buffer_capacity(CSV_BUFFER).from_writer(lines);
-        line.write_record(row).and_then(|()| Ok(line.flush()?)).fatal("write a row of CSV")
-    };
     let mut lines = Vec::new();
     if let Some(names) = header {
-        write(names, &mut lines).map_err(|_| failure::data("write the header of CSV"))?;
+        row(names.iter().map(|name| name.as_str().into()), &mut lines);
     }
-    encode(records, compression, content, lines, |record, lines| write(&row(record)?, lines))
+    encode(records, compression, content, lines, append)
 }
 
-/// The values of a row: strings as they are, everything else as JSON text, nothing for what is missing or null.
-pub(super) fn row(
-    record: &SinkRecord,
-    names: &[String],
-    fields: &Fields,
-    required: &[bool],
-) -> ConnectorResult<Vec<String>> {
-    let values = fields.json_of(record)?;
-    let mut row = Vec::with_capacity(values.len());
-    for ((value, name), required) in values.into_iter().zip(names).zip(required) {
-        row.push(match value.as_deref() {
-            None | Some("null") if *required => {
-                return Err(ConnectorError::invalid_record(record, format!("it has no value for column `{name}`")));
-            }
-            None | Some("null") => String::new(),
-            Some(json) if json.starts_with('"') => serde_json::from_str(json).unwrap_or_default(),
-            Some(json) => json.to_owned(),
-        });
+/// Appends a row of CSV, quoted as RFC 4180 says.
+pub(super) fn row<'v>(values: impl Iterator<Item = Cow<'v, str>>, lines: &mut Vec<u8>) {
+    let begin = lines.len();
+    for (number, value) in values.enumerate() {
+        lines.extend_from_slice(if number > 0 { b"," } else { b"" });
+        if value.contains(['"', ',', '\n', '\r']) {
+            lines.push(b'"');
+            lines.extend_from_slice(value.replace('"', "\"\"").as_bytes());
+            lines.push(b'"');
+        } else {
+            lines.extend_from_slice(value.as_bytes());
+        }
     }
-    Ok(row)
+    // An empty line is no row of one empty value.
+    if lines.len() == begin {
+        lines.extend_from_slice(b"\"\"");
+    }
+    lines.push(b'\n');
 }
 
 /// Appends lines to the first ones of a file. Returns the records that `append` rejects.

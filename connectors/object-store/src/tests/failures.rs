@@ -35,7 +35,7 @@ async fn a_place_that_cannot_be_written_is_found_at_start() {
     };
     let error = start(&text(&toml(&google.options()), "gs://missing/lake")).await;
     assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
-    assert!(error.report().contains("write probe below gs://missing/lake"), "{}", error.report());
+    assert!(error.report().contains("write _probe below gs://missing/lake"), "{}", error.report());
     let server = Server::open(Kind::S3, temporary("at-start-s3")).await;
     for (url, option, message) in [
         ("s3://lake", "aws_regoin = 'a'", "unknown option `aws_regoin`"),
@@ -193,7 +193,7 @@ async fn a_store_that_does_not_answer_is_called_so() {
     let (mut connector, _) = from_toml::<ObjectStore>(&text).unwrap();
     let writer = |Mapping { settings, own }: &Mapping<Target>| {
         let store = Store::open(&own.url, &connector.options()).unwrap();
-        Mapping { settings: settings.clone(), own: Writer::new(store, own, true) }
+        Mapping { settings: settings.clone(), own: Writer::new(store, own, Arc::default()) }
     };
     connector.writers = connector.topics.iter().map(writer).collect();
     let error = attempt(Duration::from_secs(2), connector.process_batch(vec![record(1, "{}")])).await.unwrap_err();

@@ -5,6 +5,7 @@ pub(crate) mod common;
 
 mod failures;
 mod formats;
+mod journal;
 mod once;
 mod readme;
 mod settings;

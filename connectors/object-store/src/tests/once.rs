@@ -126,7 +126,7 @@ async fn each_subscription_of_a_topic_has_files_of_its_own() {
             };
             kinds.into_iter().zip(1..).map(record).collect()
         };
-        for subscription in ["s", "s 2"] {
+        for subscription in ["probe", "_probe"] {
             let text = configuration(&folder, &format!("subscription_type = '{kind}'\n{MAPPING}"));
             let text = text.replace("subscription = 's'", &format!("subscription = '{subscription}'"));
             let (mut connector, config) = from_toml::<ObjectStore>(&text).unwrap();
@@ -232,6 +232,9 @@ async fn parallel_instances_see_what_others_have_written() {
         instances[number as usize % 2].process_batch(batch).await.unwrap();
     }
     assert!(offsets(&folder).into_iter().eq(1..=65));
+    // They share what they know: the first batch begins the journal, and each later one is a line.
+    let journal = fs::read_to_string(folder.join(JOURNAL)).unwrap();
+    assert_eq!(journal.lines().filter(|line| !line.is_empty()).count(), 2 + 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -283,7 +286,11 @@ async fn what_killed_processes_have_begun_long_ago_is_removed_whoever_else_write
         File::create(&path).unwrap().set_modified(time).unwrap();
         path
     };
-    let abandoned = [begun(".default+t.99-0.partial", 2), begun(".default+other.json.7-31.partial", 48)];
+    let abandoned = [
+        begun(".default+t.99-0.partial", 2),
+        begun(".default+other.json.7-31.partial", 48),
+        begun("../._probe.7-31.partial", 48),
+    ];
     // What another process may still write, and what is none of these.
     let kept = [begun(".default+t.99-1.partial", 0), begun(".default+t.99.partial", 48), begun("default+t.json", 48)];
     connector(&folder, &mapping).await.process_batch(records(4..=5)).await.unwrap();

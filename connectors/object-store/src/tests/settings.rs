@@ -46,7 +46,7 @@ fn settings_that_conflict_are_reported() {
 #[test]
 fn a_name_that_no_folder_can_have_is_reported() {
     let text = |url: &str, mapping: &str| {
-        let (topic, subscription) = ("t".repeat(110), "s".repeat(100));
+        let (topic, subscription) = ("t".repeat(110), "s".repeat(110));
         format!(
             "[[object_store.topic_mappings]]\ntopic = '/a/{topic}'\nsubscription = '{subscription}'\nurl = '{url}'\n{mapping}\n"
         )
@@ -56,7 +56,8 @@ fn a_name_that_no_folder_can_have_is_reported() {
         assert!(report.to_string().contains("the names of its files are too long for a folder"), "{report}");
     }
     assert!(from_toml::<ObjectStore>(&text("s3://lake", "")).is_ok());
-    let shorter = text("/data", "").replace(&"s".repeat(100), &"s".repeat(60));
+    // Those of a partition may not fit: that is known when it has one.
+    let shorter = text("/data", "").replace(&"s".repeat(110), &"s".repeat(100));
     assert!(from_toml::<ObjectStore>(&shorter).is_ok());
 }
 

@@ -79,7 +79,7 @@ fn a_record_that_is_no_json_object_has_its_text_or_null() {
 #[test]
 fn only_the_fields_that_an_expression_reads_are_built() {
     let wanted = |expression: &str| Filter::compile(expression).unwrap().references.payload.unwrap();
-    let mut expected = Wanted::nothing();
+    let mut expected = Wanted::default();
     expected.add(&["user", "id"]);
     expected.add(&["items"]);
     assert_eq!(wanted("payload.user.id == 1 && payload.items.exists(i, i.sku == 'a')"), expected);
@@ -152,6 +152,22 @@ fn long_strings_and_attributes_are_steps_of_loops() {
         SinkRecord::builder("/default/t").payload(json.into_bytes()).key("a".repeat(1_000_000)).build()
     });
     assert!(long.is_err());
+
+    // What no loop reads is searched once, and what loops compare or count is not searched.
+    for search in [
+        "payload.tags.exists(tag, tag.startsWith('b')) || payload.text.contains('b')",
+        "payload.tags.exists_one(tag, tag == payload.text)",
+        "payload.tags.exists(tag, tag.contains(key)) && key == payload.text",
+    ] {
+        assert_eq!(keeps(search, &payload(2_000, 1_000_000)), Ok(false), "{search}");
+    }
+    for search in [
+        "payload.tags.exists(tag, payload['te' + 'xt'].contains(tag))",
+        "[payload.text].all(text, payload.tags.exists(tag, text.contains(tag)))",
+        "payload.exists(name, string(payload[name]).contains('b'))",
+    ] {
+        assert!(keeps(search, &payload(2_000, 3_000_000)).is_err(), "{search}");
+    }
 
     let many =
         (0..300).fold(SinkRecord::builder("/default/t"), |record, index| record.attribute(format!("a{index}"), "x"));

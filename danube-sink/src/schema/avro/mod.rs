@@ -178,8 +178,14 @@ impl Content {
     /// The bytes that it has beside the payload.
     pub(crate) fn own_bytes(&self) -> usize {
         match &self.data {
-            Data::Payload => 0,
             Data::Written(datum) => datum.len(),
+            Data::Payload | Data::Blocks(_) => self.decompressed_bytes(),
+        }
+    }
+
+    pub(crate) fn decompressed_bytes(&self) -> usize {
+        match &self.data {
+            Data::Payload | Data::Written(_) => 0,
             Data::Blocks(blocks) => {
                 blocks.iter().filter(|block| block.is_decompressed).map(|block| block.data.len()).sum()
             }

@@ -211,8 +211,8 @@ impl<'de> MapAccess<'de> for Fields<'_, 'de> {
             }
             if count > 0 || field.rule != Rule::Optional {
                 if count == 0 {
-                    // A default has no bytes; what was sent is counted already.
-                    self.limits.count()?;
+                    // What was sent is counted already.
+                    self.limits.count_default()?;
                 }
                 return seed.deserialize(BorrowedStrDeserializer::<Problem>::new(&field.name)).map(Some);
             }
