@@ -14,7 +14,7 @@
 //!
 //! [`SinkRecord::as_json`]: crate::SinkRecord::as_json
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use memchr::memchr2;
 
@@ -27,6 +27,20 @@ pub fn members(json: &str) -> Option<impl Iterator<Item = (&str, &str)>> {
 /// The members of an object, each with its name as it reads, and the value as written. `None` for another value.
 pub fn fields(json: &str) -> Option<impl Iterator<Item = (Cow<'_, str>, &str)>> {
     Some(members(json)?.filter_map(|(name, value)| Some((string(name)?, value))))
+}
+
+/// Whether two members of an object have one name, among all of its [`fields`].
+pub fn has_duplicate(fields: &[(Cow<'_, str>, &str)]) -> bool {
+    /// Up to so many names, it takes less time to compare each with each than to hash them.
+    const FEW: usize = 24;
+    if fields.len() <= FEW {
+        let is_earlier = |(number, (name, _)): (usize, &(Cow<'_, str>, _))| {
+            fields[..number].iter().any(|(earlier, _)| earlier == name)
+        };
+        return fields.iter().enumerate().any(is_earlier);
+    }
+    let mut seen = HashSet::with_capacity(fields.len());
+    !fields.iter().all(|(name, _)| seen.insert(name))
 }
 
 /// The members of an object, in sequence.
@@ -123,6 +137,7 @@ fn end_of_nested(bytes: &[u8], mut at: usize) -> usize {
     while let Some(byte) = bytes.get(at) {
         at = match byte {
             b'"' => end_of_string(bytes, at + 1),
+            b'[' => skip_plain(bytes, at + 1),
             _ => at + 1,
         };
         match byte {
@@ -133,6 +148,17 @@ fn end_of_nested(bytes: &[u8], mut at: usize) -> usize {
         }
     }
     bytes.len()
+}
+
+/// A place before the next quotation mark, brace and bracket: in a long array of numbers, near its end.
+fn skip_plain(bytes: &[u8], at: usize) -> usize {
+    const CHUNK: usize = 32;
+    // A bracket differs from its brace by one bit.
+    let is_mark = |byte: &u8| (*byte == b'"') | matches!(*byte | 0x20, b'{' | b'}');
+    let (chunks, _) = bytes.get(at..).unwrap_or_default().as_chunks::<CHUNK>();
+    // No early exit within a chunk, so that the compiler vectorizes the loop.
+    let is_plain = |chunk: &&[u8; CHUNK]| !chunk.iter().fold(false, |found, byte| found | is_mark(byte));
+    at + chunks.iter().take_while(is_plain).count() * CHUNK
 }
 
 fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
@@ -172,5 +198,27 @@ mod tests {
         assert!(items("{}").is_none() && members("[]").is_none() && members("1").is_none() && items("[").is_none());
         assert_eq!(string(r#""a\u00e4""#).unwrap(), "aä");
         assert!(string("1").is_none() && string("\"").is_none());
+    }
+
+    #[test]
+    fn an_array_of_numbers_ends_wherever_its_bracket_is() {
+        for length in 0..120 {
+            let numbers = &"1.5,-2e7,".repeat(14)[..length];
+            for value in [format!("[{numbers}]"), format!("[[{numbers}],{{}}]"), format!("{{\"]\":[{numbers}]}}")] {
+                let json = format!(r#"{{"a":{value},"b":[7]}}"#);
+                let values: Vec<_> = members(&json).unwrap().map(|(_, value)| value).collect();
+                assert_eq!(values, [&value, "[7]"], "{json}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_is_found_twice_among_few_and_many() {
+        for count in [0, 1, 2, 24, 25, 100] {
+            let mut all: Vec<_> = (0..count).map(|number| (number.to_string().into(), "1")).collect();
+            assert!(!has_duplicate(&all), "{count}");
+            all.extend(all.first().cloned());
+            assert_eq!(has_duplicate(&all), count > 0, "{count}");
+        }
     }
 }

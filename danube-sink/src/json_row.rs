@@ -1,13 +1,13 @@
 //! Serialization of records as rows of JSON.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use crate::{
     error::{ConnectorError, ConnectorResult},
     fields::Fields,
-    json::fields,
+    json::{fields, has_duplicate},
     record::{Field, MetadataColumns, SinkRecord},
 };
 
@@ -37,7 +37,7 @@ pub struct JsonRow {
     names: Vec<String>,
     fields: Fields,
     /// Names of the configured columns and metadata.
-    reserved: HashSet<String>,
+    reserved: Vec<String>,
     /// A name that is configured twice.
     duplicate: Option<String>,
 }
@@ -72,12 +72,13 @@ impl JsonRow {
     }
 
     fn of<'n>(whole: bool, fields: impl IntoIterator<Item = (&'n str, Field)>) -> Self {
-        let (mut names, mut reserved, mut duplicate) = (Vec::new(), HashSet::new(), None);
+        let (mut names, mut reserved, mut duplicate) = (Vec::new(), Vec::new(), None);
         let of_name = |(name, field): (&str, Field)| {
             names.push(format!("{}:", Value::from(name)));
-            if !reserved.insert(name.to_owned()) {
+            if reserved.iter().any(|earlier| earlier == name) {
                 duplicate = Some(name.to_owned());
             }
+            reserved.push(name.to_owned());
             field
         };
         let fields = fields.into_iter().map(of_name).collect();
@@ -117,9 +118,9 @@ impl JsonRow {
 }
 
 /// Whether an object has a name twice, or one of these names.
-fn has_twice(json: &str, reserved: &HashSet<String>) -> bool {
-    let mut seen = HashSet::new();
-    fields(json).into_iter().flatten().any(|(name, _)| reserved.contains(&*name) || !seen.insert(name))
+fn has_twice(json: &str, reserved: &[String]) -> bool {
+    let fields: Vec<_> = fields(json).into_iter().flatten().collect();
+    has_duplicate(&fields) || fields.iter().any(|(name, _)| reserved.iter().any(|reserved| reserved == name))
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@
 //! - what an author touches: [`SinkConnector`], [`SinkRecord`], [`Batch`] with the conversion and the outcome of each record,
 //!   [`ConnectorError`], [`SinkRuntime`]; [`TargetFailure`] and [`Failure`] for what the target answers, [`Late`] for what `initialize` makes,
 //!   [`Fields`] for a target that has columns, [`JsonRow`] for one that takes JSON, [`Template`] for names that records fill in,
-//!   [`Deduplication`] for one that can remember what it has
+//!   [`change`] for change events, [`Deduplication`] for one that can remember what it has
 //! - [`config`]: files, environment, secrets, topic mappings
 //! - [`schema`]: from bytes to values
 //! - [`metrics`]: what `/metrics`, `/ready`, `/live` and `/status` show, and a connector's own metrics
@@ -54,6 +54,7 @@ extern crate self as danube_sink;
 
 mod audit;
 mod batch;
+pub mod change;
 mod cli;
 pub mod config;
 mod connector;

@@ -1,7 +1,8 @@
 //! The actions of a bulk request: one for each record, as lines of JSON.
 
-use danube_sink::{JsonRow, prelude::*};
-use serde_json::Value;
+use std::{borrow::Cow, io::Write, time::Instant};
+
+use danube_sink::{JsonRow, change::Operation, json, prelude::*};
 
 use super::{
     index::Index,
@@ -17,19 +18,26 @@ const OFFSET_BITS: u32 = 20;
 pub(crate) struct Actions<'t> {
     index: &'t Index,
     indexes: &'t Indexes,
+    /// When the batch began.
+    began: Instant,
     /// `None` if the payload is the document.
     row: Option<JsonRow>,
     operation: Option<Fields>,
     version: Option<Fields>,
-    /// The name of the index, if it is the same for all records.
-    constant: Option<String>,
+    /// Whether the index has the same name for all records.
+    is_constant: bool,
+    /// The begin of a line that writes a document, and of one that deletes it: up to the name of the index, and with a constant one.
+    writes: Vec<u8>,
+    deletes: Vec<u8>,
 }
 
 impl<'t> Actions<'t> {
     pub(crate) fn new(index: &'t Index, indexes: &'t Indexes) -> Self {
         let one = |field: &Option<Field>| field.clone().map(|field| Fields::from_iter([field]));
         let (operation, version) = (one(&index.operation), one(&index.version));
-        Self { index, indexes, row: index.row(), operation, version, constant: index.index.constant() }
+        let (began, row, name) = (Instant::now(), index.row(), index.index.constant());
+        let [writes, deletes] = [verb(index), "delete"].map(|verb| begin(verb, name.as_deref()));
+        Self { index, indexes, began, row, operation, version, is_constant: name.is_some(), writes, deletes }
     }
 
     /// Appends the lines of a record, without the last line break.
@@ -38,17 +46,9 @@ impl<'t> Actions<'t> {
     /// [`ConnectorError::InvalidRecord`] if the record has no action that a server could take.
     pub(crate) fn write(&self, record: &SinkRecord, body: &mut Vec<u8>) -> ConnectorResult<()> {
         let deletes = self.deletes(record)?;
-        let verb = match self.index.only_creates() {
-            _ if deletes => "delete",
-            true => "create",
-            false => "index",
-        };
-        body.extend_from_slice(b"{\"");
-        body.extend_from_slice(verb.as_bytes());
-        body.extend_from_slice(b"\":{\"_index\":");
-        match &self.constant {
-            Some(name) => write_string(name, body),
-            None => write_string(&self.name(record)?, body),
+        body.extend_from_slice(if deletes { &self.deletes } else { &self.writes });
+        if !self.is_constant {
+            write_string(&self.name(record)?, body);
         }
         if let Some(id) = &self.index.id {
             let id = id.fill(record, Some)?;
@@ -59,13 +59,14 @@ impl<'t> Actions<'t> {
             write_string(&id, body);
             if !self.index.only_creates() {
                 let (version, kind) = (self.version(record)?, self.index.version_type.as_str());
-                body.extend_from_slice(format!(",\"version\":{version},\"version_type\":\"{kind}\"").as_bytes());
+                // Writing to a vector does not fail.
+                let _ = write!(body, ",\"version\":{version},\"version_type\":\"{kind}\"");
             }
         }
         let pipeline = self.index.pipeline.as_ref().filter(|_| !deletes);
         for (key, template) in [("routing", self.index.routing.as_ref()), ("pipeline", pipeline)] {
             if let Some(template) = template {
-                body.extend_from_slice(format!(",\"{key}\":").as_bytes());
+                let _ = write!(body, ",\"{key}\":");
                 write_string(&template.fill(record, Some)?, body);
             }
         }
@@ -93,10 +94,13 @@ impl<'t> Actions<'t> {
     fn name(&self, record: &SinkRecord) -> ConnectorResult<String> {
         let (template, most) = (&self.index.index, self.index.max_open_indexes);
         let name = template.fill(record, Some)?;
+        if self.indexes.use_again(&name, self.began) {
+            return Ok(name);
+        }
         if let Some(reason) = violation(&name) {
             return Err(invalid(record, &format!("no index can have its name by `{template}`: {reason}")));
         }
-        if !self.indexes.admit(&name, most) {
+        if !self.indexes.admit(&name, most, self.began) {
             let reason =
                 format!("its index by `{template}` would be one too many: {most} are in use (`max_open_indexes`)");
             return Err(invalid(record, &reason));
@@ -113,11 +117,9 @@ impl<'t> Actions<'t> {
             };
         }
         let (Some(field), Some(fields)) = (&self.index.operation, &self.operation) else { return Ok(false) };
-        match text_of(fields, record).map(|operation| operation.to_ascii_lowercase()).as_deref() {
-            Some("insert" | "create" | "read" | "update" | "upsert" | "index" | "c" | "r" | "u" | "i") => Ok(false),
-            Some("delete" | "d") => Ok(true),
-            _ => Err(invalid(record, &format!("`{field}` is not a known operation"))),
-        }
+        let operation = value_of(fields, record).and_then(|json| Operation::of_json(&json));
+        let unknown = || invalid(record, &format!("`{field}` is not a known operation"));
+        operation.and_then(Operation::deletes).ok_or_else(unknown)
     }
 
     /// The version of a record's document.
@@ -125,7 +127,8 @@ impl<'t> Actions<'t> {
         let milliseconds = u128::from(record.publish_time() / 1000);
         let number = match (&self.index.version, &self.version) {
             (Some(Field::Metadata(Metadata::PublishTime)), _) => Some(record.publish_time().into()),
-            (_, Some(fields)) => text_of(fields, record).and_then(|digits| digits.parse::<u128>().ok()),
+            (_, Some(fields)) => value_of(fields, record)
+                .and_then(|json| json::string(&json).as_deref().unwrap_or(&json).parse::<u128>().ok()),
             (_, None) => {
                 let offset = u128::from(record.offset() & ((1 << OFFSET_BITS) - 1));
                 Some(milliseconds << OFFSET_BITS | offset)
@@ -137,10 +140,9 @@ impl<'t> Actions<'t> {
     }
 }
 
-/// The value of a single field: of a string its text, else its JSON.
-fn text_of(fields: &Fields, record: &SinkRecord) -> Option<String> {
-    let json = fields.json_of(record).ok()?.pop()??;
-    if json.starts_with('"') { serde_json::from_str(&json).ok() } else { Some(json.into_owned()) }
+/// The value of a single field.
+fn value_of<'r>(fields: &Fields, record: &'r SinkRecord) -> Option<Cow<'r, str>> {
+    fields.json_of(record).ok()?.pop()?
 }
 
 fn invalid(record: &SinkRecord, reason: &str) -> ConnectorError {
@@ -148,15 +150,28 @@ fn invalid(record: &SinkRecord, reason: &str) -> ConnectorError {
 }
 
 fn write_string(text: &str, body: &mut Vec<u8>) {
-    body.extend_from_slice(Value::from(text).to_string().as_bytes());
+    // Writing a string to a vector does not fail.
+    let _ = serde_json::to_writer(body, text);
+}
+
+/// What documents are written with.
+fn verb(index: &Index) -> &'static str {
+    if index.only_creates() { "create" } else { "index" }
+}
+
+/// The begin of a line with this verb, up to the name of the index.
+fn begin(verb: &str, name: Option<&str>) -> Vec<u8> {
+    let mut line = format!("{{\"{verb}\":{{\"_index\":").into_bytes();
+    if let Some(name) = name {
+        write_string(name, &mut line);
+    }
+    line
 }
 
 /// The action that a server refuses for its document alone, so that it shows whether one could be written: it is no object. Its id is
 /// no record's. It goes through the pipeline of the index, since without that no document can be written.
 pub(crate) fn probe(index: &Index, name: &str) -> Vec<u8> {
-    let verb = if index.only_creates() { "create" } else { "index" };
-    let mut body = format!("{{\"{verb}\":{{\"_index\":").into_bytes();
-    write_string(name, &mut body);
+    let mut body = begin(verb(index), Some(name));
     for (key, template) in [("_id", &index.id), ("routing", &index.routing)] {
         if template.is_some() {
             body.extend_from_slice(

@@ -113,6 +113,8 @@ struct Cause {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Meaning {
     Written,
+    /// The index does not have the document any more, or did not have it.
+    Deleted,
     /// The index has the document already, in this or a newer version.
     Older,
     Failed(TargetFailure, String),
@@ -128,12 +130,10 @@ impl Entry {
             return Meaning::Failed(Refused, "the data stream refused it, and its failure store has it".to_owned());
         }
         let Some(cause) = error else {
-            // A deletion of a document that does not exist.
-            let is_written = (200..300).contains(status) || *status == 404;
-            return if is_written {
-                Meaning::Written
-            } else {
-                Meaning::Failed(Busy, format!("an item has status {status}"))
+            return match (self, status) {
+                (Self::Index(_), 200..=299) => Meaning::Written,
+                (Self::Delete(_), 200..=299 | 404) => Meaning::Deleted,
+                _ => Meaning::Failed(Busy, format!("an item has status {status}")),
             };
         };
         if cause.kind == CONFLICT {
@@ -172,7 +172,7 @@ impl Meaning {
     /// The verdict for the record.
     pub(crate) fn verdict(self) -> Verdict {
         match self {
-            Self::Written | Self::Older => Verdict::Written,
+            Self::Written | Self::Deleted | Self::Older => Verdict::Written,
             Self::Failed(Refused, reason) | Self::Doubtful(reason, _) => Verdict::Rejected(reason),
             Self::Failed(_, reason) => Verdict::Retry(reason),
         }

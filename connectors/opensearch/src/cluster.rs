@@ -70,24 +70,37 @@ impl Cluster {
     pub(crate) async fn prepare(&self, index: &Index, known: &KnownFields) -> ConnectorResult<()> {
         if let Some(template) = &index.index_template {
             let exists = !template.overwrite
-                && self.exists(&["_index_template", &template.name], false).await.map_err(Failure::at_start)?;
+                && self
+                    .exists(&["_index_template", &template.name], false, self.deadline_of_check())
+                    .await
+                    .map_err(Failure::at_start)?;
             match exists {
                 true => known.forget(),
                 false => self.make_template(template, index, known).await?,
             }
         }
-        self.takes_documents(index).await.map_err(Failure::at_start)
+        self.takes_documents(index, self.deadline_of_check()).await.map_err(Failure::at_start)
+    }
+
+    /// Health check: whether documents can be written to the index of a mapping.
+    pub(crate) async fn try_write(&self, index: &Index) -> Result<(), Failure> {
+        self.takes_documents(index, self.deadline_of_check()).await
+    }
+
+    /// The deadline of a check, which belongs to no batch.
+    fn deadline_of_check(&self) -> Instant {
+        Instant::now() + self.nodes.client().timeout()
     }
 
     /// Checks that the pipeline of a mapping exists, and that documents can be written to its index, unless the records name them.
-    pub(crate) async fn takes_documents(&self, index: &Index) -> Result<(), Failure> {
+    async fn takes_documents(&self, index: &Index, deadline: Instant) -> Result<(), Failure> {
         if let Some(name) = index.pipeline.as_ref().and_then(Template::constant)
-            && !self.exists(&["_ingest", "pipeline", &name], true).await?
+            && !self.exists(&["_ingest", "pipeline", &name], true, deadline).await?
         {
             let missing = format!("there is no ingest pipeline {name}: create it, or correct `pipeline`");
             return Err(Failure::new(TargetFailure::NotReady, missing));
         }
-        self.is_writable(index).await
+        self.is_writable(index, deadline).await
     }
 
     /// Makes an index template: if the cluster refuses it with the fields of the registered schema, without them. The producer
@@ -116,9 +129,11 @@ impl Cluster {
     }
 
     /// Whether there is something at this path; `if_forbidden` if the user may not know.
-    async fn exists(&self, path: &[&str], if_forbidden: bool) -> Result<bool, Failure> {
+    async fn exists(&self, path: &[&str], if_forbidden: bool, deadline: Instant) -> Result<bool, Failure> {
         let what = format!("look for {}", path.join("/"));
-        let answer = self.send(&what, self.path(Method::GET, path), BYTES_OF_ANSWER).await?;
+        let request = self.path(Method::GET, path);
+        let request = |node: &Url| request(node).timeout(self.left(deadline));
+        let answer = self.send(&what, request, BYTES_OF_ANSWER).await?;
         match answer.status.as_u16() {
             404 => Ok(false),
             403 => Ok(if_forbidden),
@@ -128,10 +143,10 @@ impl Cluster {
 
     /// Checks that documents can be written to the index of a mapping, with one that the cluster refuses for itself. An index
     /// whose name depends on the records is not checked.
-    async fn is_writable(&self, index: &Index) -> Result<(), Failure> {
+    async fn is_writable(&self, index: &Index, deadline: Instant) -> Result<(), Failure> {
         let Some(name) = index.index.constant() else { return Ok(()) };
         let what = format!("write to {name}");
-        let meanings = self.bulk(&what, index, probe(index, &name), 1, self.nodes.client().timeout()).await?;
+        let meanings = self.bulk(&what, index, probe(index, &name), 1, deadline).await?;
         match meanings.into_iter().next() {
             Some(Meaning::Failed(class, reason)) if class != TargetFailure::Refused => {
                 Err(Failure::new(class, format!("{what}: {reason}")))
@@ -228,21 +243,24 @@ impl Cluster {
         let actions = Actions::new(index, indexes);
         let lines = Joined { open: "", between: "\n", close: "\n" };
         let body = batch.joined(lines, |_, record, body| actions.write(record, body))?;
-        let (what, left) = ("write records", batch.deadline().saturating_duration_since(Instant::now()));
-        let meanings = match self.bulk(what, index, body, batch.records().len(), left).await {
+        let (what, deadline) = ("write records", batch.deadline());
+        let mut meanings = match self.bulk(what, index, body, batch.records().len(), deadline).await {
             Ok(meanings) => meanings,
             Err(failure) => return batch.finish(Err(failure.into())),
         };
-        if !meanings.is_empty()
-            && meanings.iter().all(Meaning::is_doubtful)
-            && let Err(failure) = self.takes_documents(index).await
+        if meanings.iter().any(Meaning::is_doubtful)
+            && let Err(Failure { class, message, .. }) = self.takes_documents(index, deadline).await
         {
-            return batch.finish(Err(failure.into()));
+            // A deletion is applied again behind the documents before it: the cluster forgets it in the meantime.
+            for meaning in meanings.iter_mut().filter(|meaning| meaning.is_doubtful() || **meaning == Meaning::Deleted)
+            {
+                *meaning = Meaning::Failed(class, message.clone());
+            }
         }
         self.older.add(meanings.iter().filter(|meaning| **meaning == Meaning::Older).count() as u64);
         match meanings.first() {
             Some(Meaning::Failed(class, reason)) if meanings.iter().all(Meaning::is_of_the_cluster) => {
-                batch.finish(Err(class.error(format!("{what}: every item was answered {reason}"))))
+                batch.finish(Err(class.error(format!("{what}: no item was taken: {reason}"))))
             }
             _ => batch.answered(meanings, Meaning::verdict),
         }
@@ -255,21 +273,25 @@ impl Cluster {
         index: &Index,
         body: Vec<u8>,
         items: usize,
-        left: Duration,
+        deadline: Instant,
     ) -> Result<Vec<Meaning>, Failure> {
-        let (body, client) = (Bytes::from(body), self.nodes.client());
-        let left = left.min(client.timeout());
+        let body = Bytes::from(body);
         let request = |node: &Url| {
-            let mut url = with_path(node, &["_bulk"]);
+            let (mut url, left) = (with_path(node, &["_bulk"]), self.left(deadline));
             // A request that the cluster finishes after it was given up would be written late.
             let timeout = format!("{}ms", left.as_millis());
             url.query_pairs_mut().append_pair("filter_path", PARTS).append_pair("timeout", &timeout);
-            let request = client.request(Method::POST, url).timeout(left);
+            let request = self.nodes.client().request(Method::POST, url).timeout(left);
             request.header(CONTENT_TYPE, "application/x-ndjson").body(body.clone())
         };
         let answer = self.send(what, request, BYTES_OF_ANSWER + items * BYTES_OF_ITEM).await?;
         judged(what, &answer)?;
         meanings(&answer, index)
+    }
+
+    /// The timeout of a request that starts now and must end by the deadline.
+    fn left(&self, deadline: Instant) -> Duration {
+        deadline.saturating_duration_since(Instant::now()).min(self.nodes.client().timeout())
     }
 
     /// Sends a request to the node that answered last, and to the others if it does not answer, or has no cluster or no node behind it.

@@ -100,7 +100,7 @@ impl SinkConnector for Opensearch {
     async fn health_check(&self) -> ConnectorResult<()> {
         self.cluster.is_there().await?;
         for mapping in self.topics.iter() {
-            self.cluster.takes_documents(&mapping.own).await?;
+            self.cluster.try_write(&mapping.own).await?;
         }
         Ok(())
     }

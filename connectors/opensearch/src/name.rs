@@ -22,7 +22,7 @@ pub(crate) fn violation(name: &str) -> Option<&'static str> {
         () if name == "." || name == ".." => Some("it is `.` or `..`"),
         () if name.starts_with(['-', '_', '+']) => Some("it begins with `-`, `_` or `+`"),
         () if name.contains(is_forbidden) => Some("it contains a space or one of `\\/*?\"<>|,#:`"),
-        () if name.to_lowercase() != name => Some("it contains a capital letter"),
+        () if !name.chars().all(|letter| letter.to_lowercase().eq([letter])) => Some("it contains a capital letter"),
         () => None,
     }
 }
@@ -32,13 +32,18 @@ pub(crate) fn violation(name: &str) -> Option<&'static str> {
 pub(crate) struct Indexes(Mutex<HashMap<String, Instant>>);
 
 impl Indexes {
+    /// Whether this index is in use, as it is then for an hour from now.
+    pub(crate) fn use_again(&self, name: &str, now: Instant) -> bool {
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        names.get_mut(name).map(|last| *last = now).is_some()
+    }
+
     /// Whether a record may go to this index: it is in use, or fewer than `most` others are.
-    pub(crate) fn admit(&self, name: &str, most: usize) -> bool {
-        let (mut names, now) = (self.0.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
-        if let Some(last) = names.get_mut(name) {
-            *last = now;
+    pub(crate) fn admit(&self, name: &str, most: usize, now: Instant) -> bool {
+        if self.use_again(name, now) {
             return true;
         }
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if names.len() >= most {
             names.retain(|_, last| now.duration_since(*last) < IN_USE);
         }
@@ -70,6 +75,9 @@ mod tests {
     #[test]
     fn only_so_many_indexes_are_in_use() {
         let indexes = Indexes::default();
-        assert!(indexes.admit("a", 2) && indexes.admit("b", 2) && !indexes.admit("c", 2) && indexes.admit("a", 2));
+        let (first, later) = (Instant::now(), Instant::now() + IN_USE);
+        let admit = |name, now| indexes.admit(name, 2, now);
+        assert!(admit("a", first) && admit("b", first) && !admit("c", first) && admit("a", later));
+        assert!(admit("c", later) && !admit("b", later));
     }
 }

@@ -1,13 +1,13 @@
 //! Change data capture: flat records with an operation, and Debezium's envelopes.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::borrow::Cow;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use danube_sink::{ConnectorError, ConnectorResult, Field, Fields, Pointer, Setting, SinkRecord};
-use md5::{Digest, Md5};
-use serde_json::{Value, json};
+use danube_sink::{
+    ConnectorError, ConnectorResult, Field, Fields, Setting, SinkRecord,
+    change::{KeyObject, Operation, Unavailable, before},
+};
 
-use super::{column::Column, text::plain};
+use super::column::Column;
 
 /// How records describe changes (change data capture).
 #[derive(Debug, Clone)]
@@ -23,11 +23,7 @@ pub struct Changes {
 impl Changes {
     /// The changes by the operation in this field, with Debezium's placeholder.
     pub fn by(operation: Field) -> Self {
-        Self {
-            operation,
-            unavailable_value: "__debezium_unavailable_value".to_owned(),
-            on_truncate: OnTruncate::Reject,
-        }
+        Self { operation, unavailable_value: Unavailable::DEBEZIUM.to_owned(), on_truncate: OnTruncate::Reject }
     }
 }
 
@@ -69,44 +65,19 @@ pub(crate) struct Envelopes {
     columns: usize,
     /// The indices of the key's columns.
     keys: Vec<usize>,
-    unavailable: HashSet<String>,
-}
-
-/// The operation of a change.
-enum Operation {
-    /// A row that the source did not have.
-    Insert,
-    /// A row that the source may have had.
-    Write,
-    Delete,
-    Truncate,
-    /// A logical message in the source's log, which changes no row.
-    Message,
-}
-
-impl Operation {
-    fn parse(name: &str) -> Option<Self> {
-        match name {
-            "insert" | "create" | "read" | "c" | "r" | "i" => Some(Self::Insert),
-            "update" | "upsert" | "u" => Some(Self::Write),
-            "delete" | "d" => Some(Self::Delete),
-            "truncate" | "t" => Some(Self::Truncate),
-            "message" | "m" => Some(Self::Message),
-            _ => None,
-        }
-    }
+    unavailable: Unavailable,
 }
 
 impl Envelopes {
     pub(crate) fn new(changes: Changes, columns: &[Field], keys: Vec<usize>) -> Self {
-        let before = keys.iter().map(|key| before(&columns[*key]));
+        let before = keys.iter().map(|key| before(&columns[*key]).unwrap_or_else(|| columns[*key].clone()));
         let fields: Vec<_> =
             [changes.operation.clone()].into_iter().chain(columns.iter().cloned()).chain(before).collect();
         Self {
             bare: fields.iter().cloned().collect(),
-            wrapped: fields.iter().map(|field| moved(field, |path| format!("/payload{path}"))).collect(),
+            wrapped: fields.iter().map(wrapped).collect(),
             columns: columns.len(),
-            unavailable: forms(&changes.unavailable_value),
+            unavailable: Unavailable::new(&changes.unavailable_value),
             fields,
             keys,
             changes,
@@ -125,9 +96,9 @@ impl Envelopes {
             Err(error) => (self.values_without_payload(record), Some(error)),
         };
         let before = values.split_off(1 + self.columns);
-        let name = values.remove(0).as_deref().and_then(|json| Some(plain(json).ok()?.to_ascii_lowercase()));
+        let change = values.remove(0).as_deref().and_then(Operation::of_json);
         let deleted = |values: &Values<'r>, before| self.key(record, values, before);
-        match (name.as_deref().and_then(Operation::parse), unreadable) {
+        match (change, unreadable) {
             // A tombstone follows its deletion, so without a key nothing is left to do.
             (None, _) if record.has_no_value() => {
                 let key = deleted(&values, before);
@@ -176,7 +147,7 @@ impl Envelopes {
         mut values: Values<'r>,
         before: Values<'r>,
     ) -> ConnectorResult<Vec<Change<'r>>> {
-        let is_unavailable = |index: &usize| values[*index].as_deref().is_some_and(|json| self.is_unavailable(json));
+        let is_unavailable = |index: &usize| values[*index].as_deref().is_some_and(|json| self.unavailable.is(json));
         let unavailable: Vec<_> = (0..values.len()).filter(is_unavailable).collect();
         for index in &unavailable {
             values[*index] = None;
@@ -206,10 +177,10 @@ impl Envelopes {
     /// # Errors
     /// [`ConnectorError::InvalidRecord`] if it is not there, either.
     fn value_before<'r>(&self, record: &'r SinkRecord, field: &Field) -> ConnectorResult<Cow<'r, str>> {
-        let before = before(field);
-        let wrapped = moved(&before, |path| format!("/payload{path}"));
         let value = |field: Field| Fields::from_iter([field]).json_of(record).ok()?.pop()?;
-        let value = [before, wrapped].into_iter().find_map(value).filter(|json| !self.is_unavailable(json));
+        let before = before(field);
+        let wrapped = before.as_ref().map(wrapped);
+        let value = before.into_iter().chain(wrapped).find_map(value).filter(|json| !self.unavailable.is(json));
         let unknown = || {
             let reason = format!("the value of {field} is unavailable, and a new row needs it");
             ConnectorError::invalid_record(record, reason)
@@ -222,7 +193,7 @@ impl Envelopes {
         let value = |(index, before): (&usize, Option<Cow<'r, str>>)| {
             let now = values[*index].clone().filter(|json| json != "null");
             let before = before.filter(|json| json != "null");
-            now.or(before).or_else(|| in_routing_key(record.key()?, &self.fields[1 + index]).map(Cow::Borrowed))
+            now.or(before).or_else(|| in_routing_key(record, &self.fields[1 + index]))
         };
         self.key_values(self.keys.iter().zip(before).map(value).collect())
     }
@@ -235,67 +206,21 @@ impl Envelopes {
         }
         values
     }
-
-    fn is_unavailable(&self, json: &str) -> bool {
-        self.unavailable.contains(&*without_spaces(json))
-    }
 }
 
 fn known<'v>(json: &'v Option<Cow<'_, str>>) -> Option<&'v str> {
     json.as_deref().filter(|json| *json != "null")
 }
 
-/// The field in the state before the change.
-fn before(field: &Field) -> Field {
-    moved(field, |path| {
-        let mut is_found = false;
-        let name = |name| if name == "after" && !std::mem::replace(&mut is_found, true) { "before" } else { name };
-        path.split('/').map(name).collect::<Vec<_>>().join("/")
-    })
-}
-
-/// The field with another path, if it is in the payload.
-fn moved(field: &Field, path: impl FnOnce(&str) -> String) -> Field {
+/// The field in an envelope that is the member `payload` beside a `schema`.
+fn wrapped(field: &Field) -> Field {
     let Field::Payload(pointer) = field else { return field.clone() };
-    path(pointer.as_str()).parse().map_or_else(|_| field.clone(), Field::Payload)
+    format!("/payload{pointer}").parse().map_or_else(|_| field.clone(), Field::Payload)
 }
 
-/// The value of a field in the routing key, if that is a JSON object with the names of the key's columns, as Debezium's is.
-fn in_routing_key<'k>(key: &'k str, field: &Field) -> Option<&'k str> {
-    let Field::Payload(pointer) = field else { return None };
-    let (_, name) = pointer.as_str().rsplit_once('/')?;
-    let value = |path: &str| path.parse::<Pointer>().ok()?.of_json(key).filter(|json| *json != "null");
-    value(&format!("/{name}")).or_else(|| value(&format!("/payload/{name}")))
-}
-
-/// The forms of the placeholder in columns of each type: as it is, in base64, as an array of it, of its bytes or of a UUID, as an
-/// object, and as JSON in a string.
-fn forms(placeholder: &str) -> HashSet<String> {
-    let base64 = STANDARD.encode(placeholder);
-    let object = json!({ placeholder: placeholder });
-    let texts = [json!(placeholder).to_string(), object.to_string()].map(Value::from);
-    let forms = [
-        json!(placeholder),
-        json!(base64),
-        json!([placeholder]),
-        json!([base64]),
-        json!(placeholder.as_bytes()),
-        json!([uuid(placeholder)]),
-        object,
-    ];
-    forms.into_iter().chain(texts).map(|form| without_spaces(&form.to_string()).into_owned()).collect()
-}
-
-/// The version 3 UUID of a text without a namespace, as in Java's `nameUUIDFromBytes`.
-fn uuid(text: &str) -> String {
-    let hash = u128::from_be_bytes(Md5::digest(text).into());
-    let hash = hash & !(0xf << 76 | 0x3 << 62) | 0x3 << 76 | 0x2 << 62;
-    let hex = format!("{hash:032x}");
-    [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| hex[part].to_owned()).join("-")
-}
-
-fn without_spaces(json: &str) -> Cow<'_, str> {
-    if json.contains(char::is_whitespace) { json.replace(char::is_whitespace, "").into() } else { json.into() }
+/// The value of a field in the routing key, if that is an object with the names of the key's columns.
+fn in_routing_key<'r>(record: &'r SinkRecord, field: &Field) -> Option<Cow<'r, str>> {
+    KeyObject::of(record.key()?)?.value(field).map(Cow::Borrowed)
 }
 
 /// The deletion of the row whose key a tombstone names.
@@ -306,7 +231,7 @@ pub(crate) fn key_of_tombstone<'r>(record: &'r SinkRecord, columns: &[Column]) -
     let mut values = vec![None; columns.len()];
     for (index, Column { field, .. }) in columns.iter().enumerate().filter(|(_, column)| column.is_key) {
         let value = match field {
-            Field::Payload(_) => record.key().and_then(|key| in_routing_key(key, field)).map(Cow::Borrowed),
+            Field::Payload(_) => in_routing_key(record, field),
             _ => record.field(field).map(|value| value.to_string().into()),
         };
         let unknown = || {

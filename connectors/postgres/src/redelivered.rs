@@ -14,16 +14,32 @@ use super::{
     column::Column,
     failure::Failure,
     layout::Layout,
+    name::TableName,
     session::{Session, Statement},
+    transaction::Transaction,
 };
 
-/// The columns of a unique index that is neither partial nor on an expression.
-const INDEX: &str = "
-    SELECT a.attname::text FROM pg_index i
-    JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
-    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-    WHERE n.nspname = $1 AND c.relname = $2 AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts";
+/// A query of the columns of each unique index for which this condition holds, and that is neither partial nor on an expression.
+fn columns_of_indexes(condition: &str) -> String {
+    format!(
+        "SELECT array_agg(a.attname::text) FROM pg_index i
+        JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
+        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+        WHERE {condition} AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
+        GROUP BY i.indexrelid"
+    )
+}
+
+/// The columns of each unique index of a table that can identify a row.
+pub(crate) async fn unique_indexes(
+    transaction: &Transaction<'_>,
+    table: &TableName,
+) -> Result<Vec<Vec<String>>, Failure> {
+    let (text, table) = (columns_of_indexes("i.indrelid = $1::regclass"), table.to_string());
+    let rows = transaction.rows(Statement { text: &text, parameters: &[(&table, Type::TEXT)] }).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
 
 /// The columns of the unique index that an error is about; `None` if it is another error, or the index cannot identify a row.
 pub(crate) async fn violated(
@@ -36,9 +52,9 @@ pub(crate) async fn violated(
         return Ok(None);
     }
     let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&schema, Type::TEXT), (&index, Type::TEXT)];
-    let rows = session.rows(Statement { text: INDEX, parameters: &parameters }, deadline).await?;
-    let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    Ok((!names.is_empty()).then_some(names))
+    let text = columns_of_indexes("n.nspname = $1 AND c.relname = $2");
+    let rows = session.rows(Statement { text: &text, parameters: &parameters }, deadline).await?;
+    Ok(rows.first().map(|row| row.get(0)))
 }
 
 /// The condition with which an `INSERT` skips rows that exist with equal values; `None` if these are not all columns of the index.

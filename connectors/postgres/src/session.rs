@@ -19,7 +19,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::{
     endpoint::{Host, PATIENCE},
     failure::Failure,
-    transaction::{Transaction, limits},
+    transaction::{SEARCH_PATH, Transaction, limits},
 };
 
 /// One connection, opened on demand, and reopened when it is lost or its server no longer accepts writes.
@@ -82,7 +82,9 @@ impl Session {
         let (mut slot, connection) = self.take_connection(connecting).await?;
         let limits = deadline.map_or_else(|| "SET LOCAL statement_timeout = 0".to_owned(), limits);
         // Connectors that start at the same time take turns; the lock's number is "danube" in ASCII.
-        let all = format!("BEGIN; {limits}; SELECT pg_advisory_xact_lock(110369627791973); {statements}; COMMIT");
+        let all = format!(
+            "BEGIN; {SEARCH_PATH}; {limits}; SELECT pg_advisory_xact_lock(110369627791973); {statements}; COMMIT"
+        );
         let defined = connection.client.batch_execute(&all);
         match deadline {
             None => defined.await?,

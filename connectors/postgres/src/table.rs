@@ -85,7 +85,7 @@ impl Table {
             }
             Target::ByContent(tables) => tables,
         };
-        let groups = batch.group_by(|_, record| self.name_for(record))?;
+        let groups = batch.group_by_target(|_, record| self.name_for(record))?;
         // One connection writes one table at a time.
         let write = async |Group { key: name, batch }: Group<'_, T, String>| {
             let written = self.write_to(tables, &name, batch.records(), deadline).await;

@@ -17,6 +17,9 @@ use super::{
     session::{Connection, Slot, Statement},
 };
 
+/// The schemas of names without one: those of the role or the database, whatever another client of a pooler has set for the session.
+pub(crate) const SEARCH_PATH: &str = "SET LOCAL search_path TO DEFAULT";
+
 /// Settings that values are read by, independent of the defaults of the database and the role.
 const SETTINGS: &str = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, MDY'; SET LOCAL IntervalStyle = 'postgres'; \
                         SET LOCAL extra_float_digits = 1; SET LOCAL array_nulls = on";
@@ -109,7 +112,7 @@ impl<'s> Transaction<'s> {
         let limits = limits(self.deadline);
         let before = match self.is_open.swap(true, Ordering::Relaxed) {
             true => limits,
-            false => format!("BEGIN; {SETTINGS}; {limits}"),
+            false => format!("BEGIN; {SEARCH_PATH}; {SETTINGS}; {limits}"),
         };
         let both = async {
             let (set, done) = join(self.connection.client.batch_execute(&before), statement).await;

@@ -3,11 +3,15 @@
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
-    fmt::Write,
+    io::Write,
+    ops::Range,
+    str,
 };
 
-use danube_sink::prelude::*;
-use serde::de::IgnoredAny;
+use danube_sink::{
+    change::{self, KeyObject, Unavailable},
+    prelude::*,
+};
 use serde_json::{Value, value::RawValue};
 
 use super::{
@@ -15,9 +19,6 @@ use super::{
     mapping::Collection,
     vectors::{UNNAMED, Vectors, members},
 };
-
-/// What Debezium sends instead of a large value that did not change, as a text and as bytes in base64; as JSON.
-const UNAVAILABLE: [&str; 2] = ["\"__debezium_unavailable_value\"", "\"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==\""];
 
 /// Reads the records of a mapping, for a collection with these vectors.
 pub(crate) struct Points<'c> {
@@ -29,6 +30,8 @@ pub(crate) struct Points<'c> {
     left_out: Vec<Vec<String>>,
     /// The path of the id before a change, if an envelope has both states.
     before: Option<Field>,
+    /// What Debezium sends instead of a large value that did not change.
+    unavailable: Unavailable,
     /// The id, the id before a change, the operation, the payload, the vectors, and more fields of the payload.
     fields: Fields,
     /// Names of the last ones.
@@ -38,10 +41,10 @@ pub(crate) struct Points<'c> {
 /// What a record does to the point of an id.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Operation {
-    /// Inserts or replaces it; the JSON is the point. A change of the id deletes the point of the id before.
+    /// Inserts or replaces it; so many bytes of JSON are the point. A change of the id deletes the point of the id before.
     Upsert {
         id: PointId,
-        point: String,
+        length: usize,
         moved_from: Option<PointId>,
     },
     Delete(PointId),
@@ -57,20 +60,20 @@ impl<'c> Points<'c> {
     pub(crate) fn new(mapping: &'c Collection, collection: &'c Vectors) -> Self {
         let (vectors, paths): (Vec<_>, Vec<_>) = mapping.vectors().into_iter().unzip();
         let left_out = paths.iter().filter_map(|path| path_in(&mapping.payload, path)).collect();
-        let before = before(&mapping.id).filter(|_| mapping.operation.is_some());
+        let before = change::before(&mapping.id).filter(|_| mapping.operation.is_some());
         let more = || mapping.fields.iter().flatten();
         let fields = [Some(&mapping.id), before.as_ref(), mapping.operation.as_ref()].into_iter().flatten().cloned();
         let paths = [mapping.payload.clone()].into_iter().chain(paths).map(Field::Payload);
         let fields = fields.chain(paths).chain(more().map(|(_, field)| field.clone())).collect();
         let names = more().map(|(name, _)| (name.as_str(), json_of(name))).collect();
-        Self { mapping, collection, vectors, left_out, before, fields, names }
+        Self { mapping, collection, vectors, left_out, before, unavailable: Unavailable::default(), fields, names }
     }
 
-    /// What a record does.
+    /// What a record does. Appends its point and a comma, if it writes one.
     ///
     /// # Errors
     /// [`ConnectorError::InvalidRecord`] if it is no operation on any collection.
-    pub(crate) fn operation(&self, record: &SinkRecord) -> ConnectorResult<Checked> {
+    pub(crate) fn operation(&self, record: &SinkRecord, points: &mut Vec<u8>) -> ConnectorResult<Checked> {
         let invalid = |reason: String| ConnectorError::invalid_record(record, reason);
         let Collection { id: id_field, operation, payload: payload_path, .. } = self.mapping;
         let values = self.fields.json_of(record);
@@ -97,24 +100,32 @@ impl<'c> Points<'c> {
         }
         let id = id.ok_or_else(|| invalid(format!("{id_field} is neither an integer nor a string, so it is no id")))?;
         let payload = values.next().flatten();
-        let mut point = String::with_capacity(record.bytes().len() + 64);
-        let _ = write!(point, "{{\"id\":{id},\"vector\":");
+        let begin = points.len();
+        // Writing to a vector does not fail.
+        let _ = write!(points, "{{\"id\":{id},\"vector\":");
         let vectors: Vec<_> = values.by_ref().take(self.vectors.len()).collect();
-        if let Err(reason) = self.write_vectors(&vectors, &mut point) {
+        if let Err(reason) = self.write_vectors(&vectors, points) {
+            points.truncate(begin);
             return Ok(Err(reason));
         }
-        point.push_str(",\"payload\":{");
-        let written = self.write_payload(payload.as_deref(), values, &mut point);
+        points.extend_from_slice(b",\"payload\":");
+        let begin_of_payload = points.len();
+        points.push(b'{');
+        let written = self.write_payload(payload.as_deref(), values, points);
         written.map_err(|reason| invalid(format!("the payload of the point, at `{payload_path}`, {reason}")))?;
-        point.push_str("}}");
+        points.push(b'}');
+        let is_unavailable = |payload| str::from_utf8(payload).is_ok_and(|payload| self.unavailable.is_in(payload));
         // An upsert replaces the whole point, so the value would be lost.
-        if operation.is_some() && UNAVAILABLE.iter().any(|value| point.contains(value)) {
+        if operation.is_some() && is_unavailable(&points[begin_of_payload..]) {
             return Err(invalid(
                 "a value is unavailable (`__debezium_unavailable_value`), and a point is replaced as a whole"
                     .to_owned(),
             ));
         }
-        Ok(Ok(Operation::Upsert { id, point, moved_from: before.filter(|before| *before != id) }))
+        points.push(b'}');
+        let (length, moved_from) = (points.len() - begin, before.filter(|before| *before != id));
+        points.push(b',');
+        Ok(Ok(Operation::Upsert { id, length, moved_from }))
     }
 
     /// Whether an attribute or the metadata says that a record deletes a point.
@@ -136,21 +147,17 @@ impl<'c> Points<'c> {
     /// The id in a routing key: the whole key, or its member of the name that the id has in payloads, if the key is a JSON object, as
     /// Debezium's is.
     fn id_of_key(&self, key: &str) -> Option<PointId> {
-        let is_object = key.starts_with('{') && serde_json::from_str::<IgnoredAny>(key).is_ok();
-        let Field::Payload(path) = &self.mapping.id else { return PointId::of_text(key) };
-        if !is_object {
-            return PointId::of_text(key);
+        match (KeyObject::of(key), &self.mapping.id) {
+            (Some(object), id @ Field::Payload(_)) => PointId::of_json(object.value(id)?),
+            _ => PointId::of_text(key),
         }
-        let (_, name) = path.as_str().rsplit_once('/')?;
-        let member = |path: String| PointId::of_json(path.parse::<Pointer>().ok()?.of_json(key)?);
-        member(format!("/{name}")).or_else(|| member(format!("/payload/{name}")))
     }
 
-    fn write_vectors(&self, values: &[Json<'_>], point: &mut String) -> Result<(), String> {
+    fn write_vectors(&self, values: &[Json<'_>], points: &mut Vec<u8>) -> Result<(), String> {
         let named = match (&self.vectors[..], values) {
             ([UNNAMED], [Some(json)]) if json.starts_with('[') => {
                 self.collection.check(UNNAMED, json)?;
-                point.push_str(json);
+                points.extend_from_slice(json.as_bytes());
                 return Ok(());
             }
             ([UNNAMED], [Some(json)]) if json != "null" => {
@@ -164,13 +171,14 @@ impl<'c> Points<'c> {
         if named.is_empty() && !self.collection.is_empty() {
             return Err("it has no vector".to_owned());
         }
-        point.push('{');
+        points.push(b'{');
         for (number, (name, json)) in named.into_iter().enumerate() {
             self.collection.check(&name, json)?;
-            separate(number > 0, point);
-            let _ = write!(point, "{}:{json}", json_of(&name));
+            separate(number > 0, points);
+            write_name(&name, points);
+            points.extend_from_slice(json.as_bytes());
         }
-        point.push('}');
+        points.push(b'}');
         Ok(())
     }
 
@@ -178,9 +186,9 @@ impl<'c> Points<'c> {
         &self,
         payload: Option<&str>,
         more: impl Iterator<Item = Json<'r>>,
-        point: &mut String,
+        points: &mut Vec<u8>,
     ) -> Result<(), &'static str> {
-        let begin = point.len();
+        let begin = points.len();
         if let Some(json) = payload.filter(|json| *json != "null") {
             let members = members(json)?;
             if members.iter().any(|(name, _)| self.names.contains_key(&**name)) {
@@ -188,30 +196,30 @@ impl<'c> Points<'c> {
             }
             if self.left_out.is_empty() {
                 let inner = json.trim_ascii().strip_prefix('{').and_then(|json| json.strip_suffix('}'));
-                point.push_str(inner.unwrap_or_default().trim_ascii());
+                points.extend_from_slice(inner.unwrap_or_default().trim_ascii().as_bytes());
             } else {
-                let left_out: Vec<_> = self.left_out.iter().map(Vec::as_slice).collect();
-                write_members(&members, &left_out, point)?;
+                write_members(&members, &self.left_out, points)?;
             }
         }
         for (name, json) in self.mapping.fields.iter().flatten().map(|(name, _)| &self.names[name.as_str()]).zip(more) {
             let Some(json) = json else { continue };
-            separate(point.len() > begin, point);
-            let _ = write!(point, "{name}:{json}");
+            separate(points.len() > begin, points);
+            let _ = write!(points, "{name}:{json}");
         }
         Ok(())
     }
 }
 
-/// The operations of a batch that count: for each id the last one, since it replaces the point or deletes it. Points as JSON, and
-/// ids to delete.
-pub(crate) fn latest(operations: &[Checked]) -> (Vec<&str>, Vec<PointId>) {
+/// The operations of a batch that count: for each id the last one, since it replaces the point or deletes it. The places of points
+/// in a JSON text of this length, whose end are the points of all operations with a comma behind each, and ids to delete.
+pub(crate) fn latest(operations: &[Checked], mut end: usize) -> (Vec<Range<usize>>, Vec<PointId>) {
     let (mut seen, mut points, mut deletes) = (HashSet::new(), Vec::new(), Vec::new());
     for operation in operations.iter().rev().flatten() {
         match operation {
-            Operation::Upsert { id, point, moved_from } => {
+            Operation::Upsert { id, length, moved_from } => {
+                end -= length + 1;
                 if seen.insert(*id) {
-                    points.push(point.as_str());
+                    points.push(end..end + length);
                 }
                 deletes.extend(moved_from.filter(|before| seen.insert(*before)));
             }
@@ -223,20 +231,9 @@ pub(crate) fn latest(operations: &[Checked]) -> (Vec<&str>, Vec<PointId>) {
     (points, deletes)
 }
 
-/// Whether an operation deletes; `None` if it is not known.
+/// Whether an operation deletes; `None` if it is not known, or not one on a point.
 fn is_delete(json: &str) -> Option<bool> {
-    match &*serde_json::from_str::<String>(json).ok()?.to_ascii_lowercase() {
-        "insert" | "create" | "read" | "update" | "upsert" | "c" | "r" | "u" | "i" => Some(false),
-        "delete" | "d" => Some(true),
-        _ => None,
-    }
-}
-
-/// The field in the state before the change, if its path goes through the one after it.
-fn before(field: &Field) -> Option<Field> {
-    let Field::Payload(path) = field else { return None };
-    let path = format!("{}/", path.as_str()).replacen("/after/", "/before/", 1);
-    path.strip_suffix('/')?.parse().ok().filter(|before| before != field)
+    change::Operation::of_json(json)?.deletes()
 }
 
 /// The steps of a path within the object at another path, if it is of a value in it.
@@ -248,44 +245,44 @@ fn path_in(object: &Pointer, path: &Pointer) -> Option<Vec<String>> {
 /// Writes the members of an object, without the values at the paths that are left out.
 fn write_members(
     members: &[(Cow<'_, str>, &str)],
-    left_out: &[&[String]],
-    point: &mut String,
+    left_out: &[impl AsRef<[String]>],
+    points: &mut Vec<u8>,
 ) -> Result<(), &'static str> {
-    let begin = point.len();
+    let begin = points.len();
     for (name, json) in members {
         let Some(within) = paths_within(left_out, name) else { continue };
-        separate(point.len() > begin, point);
-        let _ = write!(point, "{}:", json_of(name));
-        write_without(json, &within, point)?;
+        separate(points.len() > begin, points);
+        write_name(name, points);
+        write_without(json, &within, points)?;
     }
     Ok(())
 }
 
 /// Writes a value, given as valid JSON, without the values at the paths within it that are left out.
-fn write_without(json: &str, left_out: &[&[String]], point: &mut String) -> Result<(), &'static str> {
+fn write_without(json: &str, left_out: &[&[String]], points: &mut Vec<u8>) -> Result<(), &'static str> {
     if left_out.is_empty() || !json.starts_with(['{', '[']) {
-        point.push_str(json);
+        points.extend_from_slice(json.as_bytes());
     } else if json.starts_with('{') {
-        point.push('{');
-        write_members(&members(json)?, left_out, point)?;
-        point.push('}');
+        points.push(b'{');
+        write_members(&members(json)?, left_out, points)?;
+        points.push(b'}');
     } else {
         let items: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| "is not JSON")?;
-        point.push('[');
-        let begin = point.len();
+        points.push(b'[');
+        let begin = points.len();
         for (number, item) in items.iter().enumerate() {
             let Some(within) = paths_within(left_out, &number.to_string()) else { continue };
-            separate(point.len() > begin, point);
-            write_without(item.get(), &within, point)?;
+            separate(points.len() > begin, points);
+            write_without(item.get(), &within, points)?;
         }
-        point.push(']');
+        points.push(b']');
     }
     Ok(())
 }
 
 /// The rest of the paths that go through a value; `None` if it is itself left out.
-fn paths_within<'p>(paths: &[&'p [String]], step: &str) -> Option<Vec<&'p [String]>> {
-    let through = paths.iter().filter_map(|path| path.split_first().filter(|(first, _)| *first == step));
+fn paths_within<'p>(paths: &'p [impl AsRef<[String]>], step: &str) -> Option<Vec<&'p [String]>> {
+    let through = paths.iter().filter_map(|path| path.as_ref().split_first().filter(|(first, _)| *first == step));
     through.map(|(_, rest)| (!rest.is_empty()).then_some(rest)).collect()
 }
 
@@ -293,8 +290,15 @@ fn json_of(name: &str) -> String {
     Value::from(name).to_string()
 }
 
-fn separate(is_later: bool, point: &mut String) {
+/// Writes a name and its colon.
+fn write_name(name: &str, points: &mut Vec<u8>) {
+    // Writing a string to a vector does not fail.
+    let _ = serde_json::to_writer(&mut *points, name);
+    points.push(b':');
+}
+
+fn separate(is_later: bool, points: &mut Vec<u8>) {
     if is_later {
-        point.push(',');
+        points.push(b',');
     }
 }

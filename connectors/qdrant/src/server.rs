@@ -1,6 +1,6 @@
 //! The Qdrant server, over its REST interface.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{collections::HashMap, ops::Range, sync::Arc, time::Instant};
 
 use danube_sink::{Recent, prelude::*};
 use danube_sink_http::{
@@ -23,6 +23,10 @@ use super::{
     point::{Checked, Points, latest},
     vectors::{Params, Vectors},
 };
+
+/// The begin and the end of a body that has points or ids.
+const OPEN: &str = "{\"points\":[";
+const CLOSE: &str = "]}";
 
 /// A server that has answered.
 pub(crate) struct Server {
@@ -141,14 +145,14 @@ impl Server {
             Some(known) => known,
             None => self.open(target).await?,
         };
-        let mut operations = operations(&mut batch, &known)?;
+        let (mut json, mut operations) = operations(&mut batch, &known)?;
         if is_remembered && operations.iter().any(Result::is_err) {
             // The collection may have been created again with other vectors.
             known = self.open(target).await?;
-            operations = self::operations(&mut batch, &known)?;
+            (json, operations) = self::operations(&mut batch, &known)?;
         }
-        let (points, deletes) = latest(&operations);
-        match self.apply(target, &points, &deletes, known.most_points).await {
+        let (points, deletes) = latest(&operations, json.len());
+        match self.apply(target, json, &points, &deletes, known.most_points).await {
             Ok(()) => {
                 batch.answered(operations, |operation| operation.map_or_else(Verdict::Rejected, |_| Verdict::Written))
             }
@@ -159,16 +163,24 @@ impl Server {
         }
     }
 
-    /// Writes points, and deletes others.
+    /// Writes the points at these places of the JSON, and deletes others.
     async fn apply(
         &self,
         target: Target<'_>,
-        points: &[&str],
+        json: Vec<u8>,
+        points: &[Range<usize>],
         deletes: &[PointId],
         most: usize,
     ) -> Result<(), Failure> {
-        for points in points.chunks(most) {
-            self.update(target, "write points to", Method::PUT, &["points"], body_of(points)).await?;
+        let put = async |body| self.update(target, "write points to", Method::PUT, &["points"], body).await;
+        let length = OPEN.len() + points.iter().map(|point| point.len() + 1).sum::<usize>();
+        // Most batches are one request with all of their points.
+        if length == json.len() && (1..=most).contains(&points.len()) {
+            put(closed(json)).await?;
+        } else {
+            for points in points.chunks(most) {
+                put(body_of(&json, points)).await?;
+            }
         }
         if deletes.is_empty() { Ok(()) } else { self.delete(target, deletes).await }
     }
@@ -221,8 +233,8 @@ impl Server {
 
     async fn delete(&self, target: Target<'_>, ids: &[PointId]) -> Result<(), Failure> {
         let ids: Vec<_> = ids.iter().map(PointId::to_string).collect();
-        let body = format!("{{\"points\":[{}]}}", ids.join(","));
-        self.update(target, "delete points from", Method::POST, &["points", "delete"], body).await
+        let body = format!("{OPEN}{}{CLOSE}", ids.join(","));
+        self.update(target, "delete points from", Method::POST, &["points", "delete"], body.into()).await
     }
 
     async fn update(
@@ -231,7 +243,7 @@ impl Server {
         what: &str,
         method: Method,
         path: &[&str],
-        body: String,
+        body: Vec<u8>,
     ) -> Result<(), Failure> {
         let Collection { wait, ordering, .. } = target.mapping;
         let ordering = ordering.as_deref().map(|ordering| ("ordering", ordering));
@@ -297,24 +309,29 @@ fn no_path((): ()) -> Failure {
     Failure::new(TargetFailure::Misconfigured, "`url` is no address of an API")
 }
 
-/// The body of a request with these points, copied once: they are most of it.
-fn body_of(points: &[&str]) -> String {
-    let mut body = String::with_capacity(points.iter().map(|point| point.len() + 1).sum::<usize>() + 16);
-    body.push_str("{\"points\":[");
-    for (number, point) in points.iter().enumerate() {
-        if number > 0 {
-            body.push(',');
-        }
-        body.push_str(point);
+/// The body of a request with the points at these places of the JSON.
+fn body_of(json: &[u8], points: &[Range<usize>]) -> Vec<u8> {
+    let length: usize = points.iter().map(|point| point.len() + 1).sum();
+    let mut body = Vec::with_capacity(OPEN.len() + length + CLOSE.len());
+    body.extend_from_slice(OPEN.as_bytes());
+    for point in points {
+        body.extend_from_slice(&json[point.clone()]);
+        body.push(b',');
     }
-    body.push_str("]}");
+    closed(body)
+}
+
+/// The body whose last point has a comma behind it.
+fn closed(mut body: Vec<u8>) -> Vec<u8> {
+    body.pop();
+    body.extend_from_slice(CLOSE.as_bytes());
     body
 }
 
-/// What each record of a batch does.
-fn operations(batch: &mut Batch<'_, Collection>, known: &Known) -> ConnectorResult<Vec<Checked>> {
+/// What each record of a batch does, and the body with their points up to its end: a comma is behind each.
+fn operations(batch: &mut Batch<'_, Collection>, known: &Known) -> ConnectorResult<(Vec<u8>, Vec<Checked>)> {
     let points = Points::new(batch.own(), &known.vectors);
-    batch.each(|_, record| points.operation(record))
+    batch.joined_each(Joined { open: OPEN, ..Joined::default() }, |_, record, body| points.operation(record, body))
 }
 
 /// The id of no point, to try a delete with: Qdrant takes no update without an id.

@@ -6,7 +6,7 @@ use std::{
     num::NonZero,
 };
 
-use danube_sink::json::fields;
+use danube_sink::json::{fields, has_duplicate};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
@@ -193,9 +193,7 @@ fn commas_of_short(numbers: &[u8]) -> Option<usize> {
 /// Why it has none: it is no object, or has a name twice.
 pub(crate) fn members(json: &str) -> Result<Vec<(Cow<'_, str>, &str)>, &'static str> {
     let members: Vec<_> = fields(json.trim_ascii()).ok_or("is not an object")?.collect();
-    let mut names = HashSet::new();
-    let is_once = members.iter().all(|(name, _)| names.insert(name));
-    is_once.then_some(members).ok_or("has a name twice")
+    if has_duplicate(&members) { Err("has a name twice") } else { Ok(members) }
 }
 
 #[cfg(test)]

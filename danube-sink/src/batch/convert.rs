@@ -67,10 +67,23 @@ impl<T: Sync> Batch<'_, T> {
         delimiters: Joined<'_>,
         write: impl Fn(&T, &SinkRecord, &mut Vec<u8>) -> ConnectorResult<()> + Sync,
     ) -> ConnectorResult<Vec<u8>> {
+        self.joined_each(delimiters, write).map(|(body, _)| body)
+    }
+
+    /// Serializes the records to one body, as [`joined`](Self::joined) does, and converts them, as [`each`](Self::each) does.
+    ///
+    /// # Errors
+    /// Those of [`each`](Self::each).
+    pub fn joined_each<R: Send>(
+        &mut self,
+        delimiters: Joined<'_>,
+        write: impl Fn(&T, &SinkRecord, &mut Vec<u8>) -> ConnectorResult<R> + Sync,
+    ) -> ConnectorResult<(Vec<u8>, Vec<R>)> {
         let (own, Joined { open, between, close }) = (self.own(), delimiters);
         let parts = in_parts(&self.records, |part| {
             let length: usize = part.iter().map(|record| record.bytes().len() + between.len()).sum();
             let mut bytes = Vec::with_capacity(open.len() + length + close.len());
+            let mut values = Vec::with_capacity(part.len());
             // Most batches are one part, whose bytes are returned without a copy.
             if part.as_ptr() == self.records.as_ptr() {
                 bytes.extend_from_slice(open.as_bytes());
@@ -78,22 +91,26 @@ impl<T: Sync> Batch<'_, T> {
             let invalid = invalid_of(part, |record| {
                 let begin = bytes.len();
                 let written = write(own, record, &mut bytes);
-                match written {
-                    Ok(()) => bytes.extend_from_slice(between.as_bytes()),
+                match &written {
+                    Ok(_) => bytes.extend_from_slice(between.as_bytes()),
                     Err(_) => bytes.truncate(begin),
                 }
-                written
+                values.push(written?);
+                Ok(())
             })?;
-            Ok(Converted { value: bytes, count: part.len(), invalid })
+            Ok(Converted { value: (bytes, values), count: part.len(), invalid })
         });
         let mut parts = self.accept(parts)?.into_iter();
-        let mut body = parts.next().unwrap_or_default();
-        parts.for_each(|part| body.extend_from_slice(&part));
+        let (mut body, mut values) = parts.next().unwrap_or_default();
+        for (bytes, of_part) in parts {
+            body.extend_from_slice(&bytes);
+            values.extend(of_part);
+        }
         if !self.records.is_empty() {
             body.truncate(body.len() - between.len());
         }
         body.extend_from_slice(close.as_bytes());
-        Ok(body)
+        Ok((body, values))
     }
 
     /// The values of the parts, after the rejection of their invalid records.

@@ -36,7 +36,7 @@ use crate::{
 /// A batch of one topic mapping, on its way through `process_batch`: the records, the mapping's settings, and the outcome of
 /// each record. [`TopicMappings::batch`](TopicMappingsExt::batch) makes it.
 ///
-/// - [`each`](Self::each), [`typed`](Self::typed) and [`joined`](Self::joined) convert the records. One that cannot be
+/// - [`each`](Self::each), [`typed`](Self::typed), [`joined`](Self::joined) and [`joined_each`](Self::joined_each) convert the records. One that cannot be
 ///   converted is rejected by itself, and the others are written.
 /// - [`group_by`](Self::group_by), [`group_by_target`](Self::group_by_target), [`runs_by`](Self::runs_by) and
 ///   [`one_by_one`](Self::one_by_one) split the batch into writes.

@@ -94,13 +94,15 @@ fn large_batches_are_converted_in_order() {
         assert!(batch.records().iter().map(SinkRecord::offset).eq(expected.iter().copied()));
         let rejected = batch.done().unwrap_err().to_string();
         let mut batch = topics.batch(records).unwrap();
-        let body = batch.joined(Joined { between: " ", ..Joined::default() }, |_, record, body| {
-            record.as_type::<u64>()?;
+        let joined = batch.joined_each(Joined { between: " ", ..Joined::default() }, |_, record, body| {
+            let number = record.as_type::<u64>()?;
             body.extend_from_slice(record.bytes());
-            Ok(())
+            Ok(number)
         });
+        let (body, numbers) = joined.unwrap();
         let text: Vec<_> = expected.iter().map(u64::to_string).collect();
-        assert_eq!(String::from_utf8(body.unwrap()).unwrap(), text.join(" "));
+        assert_eq!(String::from_utf8(body).unwrap(), text.join(" "));
+        assert_eq!(numbers, expected);
         let error = batch.done().unwrap_err().to_string();
         assert_eq!(error, rejected);
         assert!(error.starts_with(&format!("0 records to retry, {} rejected", count / 1_000)), "{error}");

@@ -1,8 +1,10 @@
 //! A scripted cluster, for answers that the real ones do not give in tests.
 
+use std::time::Duration;
+
 use danube_sink::{
-    ConnectorError, Secret,
-    testing::{HttpReply, HttpServer},
+    ConnectorError, Secret, SinkConnector,
+    testing::{HttpReply, HttpRequest, HttpServer, attempt},
 };
 use serde_json::{Value, json};
 
@@ -28,6 +30,12 @@ pub(super) fn items(items: &[(u16, &str)]) -> String {
         kind => json!({"index": {"status": status, "error": {"type": kind, "reason": "s3cret"}}}),
     };
     json!({"errors": true, "items": items.iter().map(item).collect::<Vec<_>>()}).to_string()
+}
+
+/// The time that a request gives the cluster.
+fn timeout_of(request: &HttpRequest) -> Duration {
+    let (_, timeout) = request.uri.split_once("&timeout=").expect("a limit");
+    Duration::from_millis(timeout.trim_end_matches("ms").parse().expect("milliseconds"))
 }
 
 /// The name of an error's variant.
@@ -90,9 +98,10 @@ async fn each_item_has_a_verdict_of_its_own() {
         (400, "strict_dynamic_mapping_exception"),
         (400, "illegal_argument_exception"),
         (500, "not_x_content_exception"),
-        (404, ""),
     ]);
-    let (_server, mut connector) = scripted("", &[(200, answer)]).await;
+    let deletion = r#",{"delete":{"status":404}}]}"#;
+    let answer = answer.strip_suffix("]}").expect("items").to_owned() + deletion;
+    let (_server, mut connector) = scripted("", &[(200, answer), (200, PROBE.to_owned())]).await;
     let message = partial(write(&mut connector, records(vec!["{}"; 15])).await);
     assert!(message.starts_with("6 records to retry, 5 rejected"), "{message}");
     assert_eq!(connector.cluster.older.get(), 1);
@@ -129,9 +138,7 @@ async fn the_cluster_has_the_time_of_the_request() {
     let (server, mut connector) = scripted("", &[(200, items(&[(201, "")]))]).await;
     write(&mut connector, records(["{}"])).await.expect("a document");
     for request in server.requests().iter().filter(|request| request.method == "POST") {
-        let (_, timeout) = request.uri.split_once("&timeout=").expect("a limit");
-        let timeout: u64 = timeout.trim_end_matches("ms").parse().expect("milliseconds");
-        assert!(timeout <= 100_000, "`timeout` is 100 seconds: {}", request.uri);
+        assert!(timeout_of(request) <= Duration::from_secs(100), "`timeout` is 100 seconds: {}", request.uri);
     }
 }
 
@@ -240,7 +247,7 @@ async fn an_answer_has_room_for_every_item() {
 
 #[tokio::test]
 async fn the_next_node_takes_over_from_one_that_does_not_answer() {
-    let answer = |request: &danube_sink::testing::HttpRequest| {
+    let answer = |request: &HttpRequest| {
         let is_bulk = request.uri.contains("_bulk");
         HttpReply::status(200, if is_bulk { PROBE } else { ROOT })
     };
@@ -263,6 +270,21 @@ async fn the_next_node_takes_over_from_one_that_does_not_answer() {
     nodes[0].closed().await;
     let error = write(&mut connector, records([r#"{"n":1}"#])).await.expect_err("no node");
     assert_eq!(super::scripted::kind(&error), "retryable", "{error:?}");
+}
+
+/// The time that a node has used up is not the next one's.
+#[tokio::test]
+async fn the_next_node_has_the_rest_of_the_time() {
+    let nodes = [(); 2].map(|()| HttpServer::start(|_| HttpReply::status(200, ROOT)).expect("a free port"));
+    let mut connector = connector(&nodes[0].url(), "index = 'i-{/n}'\nid = '{id}'");
+    connector.hosts = vec![nodes[1].url().parse().expect("a URL")];
+    initialize(&mut connector).await.expect("the first node");
+    let used_up = Duration::from_millis(500);
+    nodes[0].script([HttpReply::close().after(used_up)]);
+    nodes[1].script([HttpReply::status(200, PROBE)]);
+    partial(attempt(Duration::from_secs(10), connector.process_batch(records([r#"{"n":1}"#]))).await);
+    let request = nodes[1].requests().pop().expect("a request");
+    assert!(timeout_of(&request) <= Duration::from_secs(9) - used_up, "{}", request.uri);
 }
 
 /// As a proxy answers before a node that is gone, and a node without a cluster.

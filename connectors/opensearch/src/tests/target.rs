@@ -7,8 +7,8 @@ use danube_sink::{
 use serde_json::json;
 
 use super::{
-    Process, connector, initialize, partial, records,
-    scripted::{ROOT, items, kind},
+    Process, connector, initialize, partial, record, records,
+    scripted::{PROBE, ROOT, items, kind},
     started, write,
 };
 
@@ -73,6 +73,38 @@ async fn a_pipeline_that_is_deleted_is_waited_for() {
     connector.health_check().await.expect("a pipeline");
     write(&mut connector, records(["{}", "{}"])).await.expect("documents");
     assert_eq!(server.documents("fleeting").len(), 2);
+}
+
+/// A deletion goes through no pipeline. It is applied again behind the documents before it, since the cluster forgets it after a minute.
+#[tokio::test]
+async fn documents_and_deletions_wait_for_a_pipeline_that_is_deleted() {
+    let server = Process::shared();
+    let pipeline = || server.ask("PUT", "/_ingest/pipeline/brief", r#"{"processors":[]}"#);
+    pipeline();
+    server.ask("PUT", "/brief", r#"{"settings":{"index.gc_deletes":"0s"}}"#);
+    let mut connector = started(server, "index = 'brief'\nid = '{key}'\npipeline = 'brief'").await;
+    server.ask("DELETE", "/_ingest/pipeline/brief", "");
+    let change = |offset, key: &str, payload| record(offset, payload).key(key).build();
+    let batch = [change(1, "a", ""), change(2, "b", "{}"), change(3, "c", "{}"), change(4, "c", "")];
+    let error = write(&mut connector, batch.to_vec()).await.expect_err("no pipeline");
+    assert!(kind(&error) == "retryable" && error.report().contains("no ingest pipeline brief"), "{error:?}");
+    pipeline();
+    write(&mut connector, batch.to_vec()).await.expect("documents");
+    let ids: Vec<_> = server.hits("brief").iter().map(|hit| hit["_id"].clone()).collect();
+    assert_eq!(ids, ["b"]);
+}
+
+/// A document that was written before the pipeline was gone, or that is wrong by itself, keeps its verdict.
+#[tokio::test]
+async fn only_documents_that_the_pipeline_may_have_refused_wait_for_it() {
+    let server = HttpServer::start(|_| HttpReply::status(404, "")).expect("a free port");
+    let pipeline = "{}";
+    let answer = items(&[(201, ""), (400, "mapper_parsing_exception"), (400, "illegal_argument_exception")]);
+    server.script([ROOT, pipeline, PROBE, &answer].map(|text| HttpReply::status(200, text)));
+    let mut connector = connector(&server.url(), "index = 'i'\npipeline = 'p'");
+    initialize(&mut connector).await.expect("the script");
+    let message = partial(write(&mut connector, records(["{}", "{}", "{}"])).await);
+    assert!(message.starts_with("1 records to retry, 1 rejected"), "{message}");
 }
 
 /// Documents go through it although no record and no setting names it.

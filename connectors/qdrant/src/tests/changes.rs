@@ -110,10 +110,15 @@ async fn a_value_that_is_unavailable_rejects_its_record_and_the_point_keeps_its_
     let mut connector = started(&server.url(), mapping).await;
     let of = |id: u64, text: &str| format!(r#"{{"op":"u","after":{{"id":{id},"embedding":[1,2],"text":{text}}}}}"#);
     connector.process_batch(records([of(1, "\"a\"")])).await.expect("a point");
+    let bytes: Vec<_> = "__debezium_unavailable_value".bytes().map(|byte| byte.to_string()).collect();
     for unavailable in [
         r#""__debezium_unavailable_value""#,
         r#"{"deep":[ "__debezium_unavailable_value" ]}"#,
         r#"["X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="]"#,
+        r#""{\"__debezium_unavailable_value\": \"__debezium_unavailable_value\"}""#,
+        r#"{"deep":{"__debezium_unavailable_value":"__debezium_unavailable_value"}}"#,
+        r#"["b68a35a7-17ad-35b3-af2a-ae46edb4545a"]"#,
+        &format!("[{}]", bytes.join(", ")),
     ] {
         let batch = records([of(1, unavailable), of(2, r#""about __debezium_unavailable_value""#)]);
         let text = rejected(connector.process_batch(batch).await);

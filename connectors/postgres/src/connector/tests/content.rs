@@ -28,6 +28,18 @@ async fn each_record_is_in_the_table_that_it_chooses() {
 }
 
 #[tokio::test]
+async fn each_table_of_a_batch_is_one_transaction() {
+    let mut bench = Bench::new("SELECT 1", BY_TENANT).await;
+    let payload = |id: usize| format!(r#"{{"id":{id},"tenant":"{}"}}"#, ["a", "b"][id % 2]);
+    let payloads: Vec<_> = (0..100).map(payload).collect();
+    bench.write(&payloads.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
+    let both = ["a", "b"].map(|tenant| format!("SELECT xmin::text AS x, id FROM events_{tenant}")).join(" UNION ALL ");
+    let found =
+        bench.rows(&format!("SELECT count(DISTINCT x) AS transactions, count(*) AS rows FROM ({both}) r")).await;
+    assert_eq!(found, [r#"{"transactions":2,"rows":100}"#]);
+}
+
+#[tokio::test]
 async fn a_table_that_cannot_exist_rejects_the_record_and_the_others_are_written() {
     let mut bench = Bench::new("SELECT 1", BY_TENANT).await;
     let long = format!(r#"{{"id":3,"tenant":"s3cret{}"}}"#, "x".repeat(60));

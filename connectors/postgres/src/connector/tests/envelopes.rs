@@ -62,6 +62,7 @@ async fn a_tombstone_deletes_by_a_key_that_names_its_columns() {
         keyed("3", ""),
         keyed(r#"{"tenant":4}"#, ""),
         keyed(r#"{"id":null}"#, ""),
+        keyed(r#"{"id":4,oops}"#, ""),
     ];
     bench.sink.process_batch(tombstones).await.unwrap();
     // A source that sends nothing of a deleted row.

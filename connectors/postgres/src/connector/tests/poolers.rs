@@ -107,6 +107,25 @@ async fn a_poolers_sessions_keep_no_settings_of_the_connector() {
 }
 
 #[tokio::test]
+async fn the_search_path_of_another_client_leads_to_no_other_table() {
+    let (mut server, sql) = server().await;
+    sql.batch_execute("CREATE SCHEMA b; CREATE TABLE b.rows (LIKE rows INCLUDING ALL)").await.unwrap();
+    let bouncer = Bouncer::start(&server, "transaction", "default_pool_size = 1").await;
+    let mut sink = start_behind(&mut server, &bouncer, MAPPING).await;
+    let other = connected("127.0.0.1", bouncer.port).await;
+    other.batch_execute("SET search_path = b").await.unwrap();
+    sink.process_batch(records(&[RECORD])).await.unwrap();
+    sink.health_check().await.unwrap();
+    assert_eq!(row(&sql).await, WRITTEN);
+    let made = "table = 'made_{/n}'\ncreate = 'n int'\ncolumns = { n = '/n' }";
+    let mut sink = start_behind(&mut server, &bouncer, made).await;
+    sink.process_batch(records(&[RECORD])).await.unwrap();
+    let places = "SELECT (SELECT count(*) FROM b.rows), (SELECT n FROM public.made_1)";
+    let row = sql.query_one(places, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i32>(1)), (0, 1));
+}
+
+#[tokio::test]
 async fn a_pooler_that_restarts_and_a_server_that_restarts_behind_it_are_waited_for() {
     let (mut server, sql) = server().await;
     let mut bouncer = Bouncer::start(&server, "transaction", "server_login_retry = 1").await;

@@ -73,12 +73,14 @@ fn a_table_that_no_server_can_have_is_reported_with_its_key_and_line() {
 async fn a_table_that_cannot_be_written_is_reported_at_start() {
     let table = "CREATE TABLE needy (id int NOT NULL);
                  CREATE TABLE rows (id int, name text, twice int GENERATED ALWAYS AS (id * 2) STORED);
+                 CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY);
                  CREATE TABLE late (id int, n int, UNIQUE (n, id) DEFERRABLE)";
     let bench = Bench::new(table, "table = 'rows'\ncolumns = { id = '/id' }").await;
     for (mapping, part) in [
         ("table = 'nowhere'\ncolumns = { id = '/id' }", "nowhere"),
         ("table = 'rows'\ncolumns = { number = '/id' }", "number"),
         ("table = 'rows'\ncolumns = { twice = '/id' }", "twice"),
+        ("table = 'numbered'\ncolumns = { id = '/id' }", "428C9"),
         ("table = 'needy'\ncolumns = { idd = '/id', x = '/x' }", "has no column idd: add it, or correct the mapping"),
         ("table = 'needy'\ncolumns = { idd = '/id', x = '/x' }", "has no column x: "),
         ("table = 'needy'\ncolumns = { idd = '/id' }", "column id of \"needy\" is NOT NULL"),
