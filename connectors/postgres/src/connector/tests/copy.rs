@@ -74,10 +74,10 @@ async fn rows_without_a_value_get_the_default() {
         0 => format!(r#"{{"id":{id}}}"#),
         _ => format!(r#"{{"id":{id},"name":null}}"#),
     };
-    write(&mut bench, &(0..MANY).map(payload).collect::<Vec<_>>()).await.unwrap();
+    write(&mut bench, &(0..2 * MANY).map(payload).collect::<Vec<_>>()).await.unwrap();
     assert_eq!(how(&bench).await, ["COPY \"", "COPY \""]);
     let found = bench.rows("SELECT name, count(*) FROM rows GROUP BY name ORDER BY name").await;
-    assert_eq!(found, [r#"{"name":"none","count":800}"#, r#"{"name":null,"count":800}"#]);
+    assert_eq!(found, [r#"{"name":"none","count":1600}"#, r#"{"name":null,"count":1600}"#]);
 }
 
 #[tokio::test]
