@@ -10,7 +10,8 @@ use tokio_postgres::{
 use super::{failure::Failure, session::Statement, transaction::Transaction};
 
 /// Every column, with whether a row must have a value for it (NOT NULL, no default, and no trigger that may fill it), and with the
-/// sequence of its default if the role may not use it, whether the server alone writes it (generated columns), and whether it numbers the rows.
+/// sequence of its default if the role may not use it, whether the server alone writes it (generated columns), whether it numbers the
+/// rows, and its collation if that is not deterministic, which servers before PostgreSQL 12 do not know.
 const COLUMNS: &str = "
     SELECT a.attname::text, a.atttypid, format_type(a.atttypid, a.atttypmod),
         c.relkind IN ('r', 'p') AND (a.attnotnull OR t.typnotnull) AND t.typdefault IS NULL
@@ -23,7 +24,9 @@ const COLUMNS: &str = "
                 AND CASE s.relkind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE') ELSE false END),
         a.atttypmod,
         (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d WHERE d.adrelid = c.oid AND d.adnum = a.attnum),
-        a.attgenerated <> '' OR a.attidentity = 'a', a.attidentity <> ''
+        a.attgenerated <> '' OR a.attidentity = 'a', a.attidentity <> '',
+        (SELECT format('%I.%I', n.nspname, l.collname) FROM pg_collation l JOIN pg_namespace n ON n.oid = l.collnamespace
+            WHERE l.oid = a.attcollation AND to_jsonb(l)->>'collisdeterministic' = 'false')
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
 
@@ -76,6 +79,8 @@ pub(crate) struct Found {
     pub(crate) default: Option<String>,
     /// Whether the default differs from row to row, such as `now()` or a number.
     pub(crate) varies: bool,
+    /// The collation by which different texts may be equal.
+    pub(crate) collation: Option<String>,
 }
 
 /// The columns with these names, in this order, and with `others` those that can be written beside them. Messages show the table as
@@ -121,7 +126,8 @@ pub(crate) async fn columns(
         let (ty, vectors, modifier, base) = type_of(transaction, row.get(1), row.get(5), row.get(2)).await?;
         let default: Option<String> = row.get(6);
         let varies = row.get(8) || default.as_deref().is_some_and(varies);
-        written.push(Found { name: name(row), ty, vectors, modifier, base, stored_as: row.get(2), default, varies });
+        let (name, stored_as, collation) = (name(row), row.get(2), row.get(9));
+        written.push(Found { name, ty, vectors, modifier, base, stored_as, default, varies, collation });
     }
     Ok(Columns { written, names: rows.iter().map(name).collect() })
 }

@@ -1,16 +1,16 @@
 //! A column that is written: the values that it takes, and the types that they are sent as.
 
-use std::{borrow::Cow, error::Error, fmt};
+use std::borrow::Cow;
 
-use bytes::BytesMut;
 use danube_sink::{Field, Metadata, TimeUnit};
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::Type;
 
 use super::{
+    datum::Datum,
     name::quoted,
-    text::{Reason, bytes, floating, is_built_in, plain, text, whole},
-    time::{of_number, time},
-    vector::{self, numbers},
+    text::{Reason, boolean, bytes, double, is_built_in, plain, single, string, text, uuid, whole},
+    time::{date, of_number, timestamp},
+    vector::numbers,
 };
 
 /// A column that is written.
@@ -31,21 +31,12 @@ pub(crate) struct Column {
     pub(crate) default: Option<String>,
     /// Whether the default differs from row to row, such as `now()` or a number.
     pub(crate) varies: bool,
+    /// The collation by which different texts may be equal.
+    pub(crate) collation: Option<String>,
     pub(crate) is_key: bool,
     /// The unit of numbers in a column of timestamps.
     pub(crate) time_unit: Option<TimeUnit>,
     pub(crate) field: Field,
-}
-
-/// A value as it is sent.
-pub(crate) enum Datum<'v> {
-    Null,
-    Integer(i64),
-    /// The number, and its JSON text.
-    Float(f64, Cow<'v, str>),
-    Bytes(Vec<u8>),
-    Vector(Vec<f32>),
-    Text(Cow<'v, str>),
 }
 
 impl Column {
@@ -72,13 +63,18 @@ impl Column {
                 let numbers = numbers(&plain(&json)?).ok_or("is not an array of numbers within the range of float4")?;
                 Datum::Vector(numbers)
             }
+            Type::BOOL => Datum::Boolean(boolean(&json)?),
             Type::INT2 | Type::INT4 | Type::INT8 => Datum::Integer(whole(&json, &self.ty)?),
-            Type::FLOAT8 => Datum::Float(floating(&plain(&json)?, &self.ty)?, json),
+            Type::FLOAT4 => Datum::Single(single(&plain(&json)?)?),
+            Type::FLOAT8 => Datum::Double(double(&plain(&json)?)?),
             Type::BYTEA => Datum::Bytes(bytes(&json)?),
-            _ if self.is_number_for_time(&json) => {
+            Type::UUID => Datum::Uuid(uuid(&string(&json)?)?),
+            Type::DATE => Datum::Date(date(&string(&json)?)?),
+            Type::TIMESTAMP | Type::TIMESTAMPTZ if is_number(&json) => {
                 let unit = self.time_unit.ok_or("is a number, and the mapping has no `time_unit` for it")?;
-                Datum::Text(time(&of_number(&json, unit)?, &self.ty)?.into_owned().into())
+                Datum::Timestamp(of_number(&json, unit)?)
             }
+            Type::TIMESTAMP | Type::TIMESTAMPTZ => Datum::Timestamp(timestamp(&string(&json)?)?),
             _ => Datum::Text(match json {
                 Cow::Borrowed(json) => text(json, &self.ty, self.modifier)?,
                 Cow::Owned(json) => text(&json, &self.ty, self.modifier)?.into_owned().into(),
@@ -86,21 +82,32 @@ impl Column {
         })
     }
 
-    fn is_number_for_time(&self, json: &str) -> bool {
-        matches!(self.ty, Type::TIMESTAMP | Type::TIMESTAMPTZ)
-            && json.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])
+    /// Whether values that are different for the connector are different for the server: not if it rounds, or compares by a
+    /// collation of its own.
+    pub(crate) fn is_exact(&self) -> bool {
+        match self.ty {
+            Type::BOOL | Type::INT2 | Type::INT4 | Type::INT8 | Type::BYTEA | Type::UUID | Type::DATE => true,
+            Type::TIMESTAMP | Type::TIMESTAMPTZ => self.modifier < 0,
+            Type::TEXT | Type::VARCHAR => self.collation.is_none(),
+            _ => false,
+        }
     }
 
-    /// The type that values are sent as, and its array type: integers, floats, bytes and vectors in binary, which is fast, every other
-    /// type as text.
+    /// The type that values are sent as, and its array type.
     pub(crate) fn sent_as(&self) -> (Type, Type) {
         if let Some(vectors) = &self.vectors {
             return (self.ty.clone(), vectors.clone());
         }
         match self.ty {
             Type::INT2 | Type::INT4 | Type::INT8 => (Type::INT8, Type::INT8_ARRAY),
+            Type::BOOL => (Type::BOOL, Type::BOOL_ARRAY),
+            Type::FLOAT4 => (Type::FLOAT4, Type::FLOAT4_ARRAY),
             Type::FLOAT8 => (Type::FLOAT8, Type::FLOAT8_ARRAY),
             Type::BYTEA => (Type::BYTEA, Type::BYTEA_ARRAY),
+            Type::UUID => (Type::UUID, Type::UUID_ARRAY),
+            Type::DATE => (Type::DATE, Type::DATE_ARRAY),
+            Type::TIMESTAMP => (Type::TIMESTAMP, Type::TIMESTAMP_ARRAY),
+            Type::TIMESTAMPTZ => (Type::TIMESTAMPTZ, Type::TIMESTAMPTZ_ARRAY),
             _ => (Type::TEXT, Type::TEXT_ARRAY),
         }
     }
@@ -133,45 +140,35 @@ impl Column {
             | Type::TIMETZ_ARRAY
             | Type::INTERVAL
             | Type::INTERVAL_ARRAY => format!("{value}::{}", self.base),
-            _ => format!("{value}::{}.{}", quoted(self.ty.schema()), quoted(self.ty.name())),
+            _ => {
+                let collate = self.collation.as_ref().map_or(String::new(), |name| format!(" COLLATE {name}"));
+                format!("{value}::{}.{}{collate}", quoted(self.ty.schema()), quoted(self.ty.name()))
+            }
         }
     }
 }
 
-impl Datum<'_> {
-    /// The value as text, unless it is NULL, bytes or a vector.
-    pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
-        match self {
-            Self::Null | Self::Bytes(_) | Self::Vector(_) => None,
-            Self::Integer(number) => Some(number.to_string().into()),
-            Self::Float(number, _) => Some(number.to_string().into()),
-            Self::Text(text) => Some((&**text).into()),
-        }
-    }
+/// Whether a value is a number, where a time is expected.
+fn is_number(json: &str) -> bool {
+    json.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])
 }
 
-/// Leaves out the value: the client library logs parameters.
-impl fmt::Debug for Datum<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
-
-impl ToSql for Datum<'_> {
-    to_sql_checked!();
-
-    fn accepts(ty: &Type) -> bool {
-        matches!(*ty, Type::INT8 | Type::FLOAT8 | Type::BYTEA | Type::TEXT) || ty.name() == "vector"
-    }
-
-    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        match self {
-            Self::Null => Ok(IsNull::Yes),
-            Self::Integer(number) => number.to_sql(ty, out),
-            Self::Float(number, _) => number.to_sql(ty, out),
-            Self::Bytes(bytes) => bytes.to_sql(ty, out),
-            Self::Vector(numbers) => vector::write(numbers, out).map(|()| IsNull::No),
-            Self::Text(text) => (&**text).to_sql(ty, out),
+#[cfg(test)]
+impl Column {
+    pub(crate) fn of_type(ty: Type) -> Self {
+        Self {
+            name: "x".to_owned(),
+            base: ty.name().to_owned(),
+            stored_as: "a_domain".to_owned(),
+            ty,
+            vectors: None,
+            modifier: 7,
+            default: None,
+            varies: false,
+            collation: None,
+            is_key: false,
+            time_unit: None,
+            field: danube_sink::Field::Payload("/x".parse().unwrap()),
         }
     }
 }
@@ -181,22 +178,7 @@ mod tests {
     use super::*;
 
     fn cast(ty: Type, base: &str) -> String {
-        let (name, base, field) = ("x".to_owned(), base.to_owned(), "/x".parse().unwrap());
-        let stored_as = "a_domain".to_owned();
-        Column {
-            name,
-            ty,
-            vectors: None,
-            modifier: 7,
-            base,
-            stored_as,
-            default: None,
-            varies: false,
-            is_key: false,
-            time_unit: None,
-            field,
-        }
-        .cast("t0")
+        Column { base: base.to_owned(), ..Column::of_type(ty) }.cast("t0")
     }
 
     #[test]

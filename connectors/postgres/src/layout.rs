@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, sync::atomic::AtomicBool};
 
+use bytes::Bytes;
 use danube_sink::{ConnectorError, ConnectorResult, Field, Pointer, SinkRecord};
 use tokio::time::Instant;
 use tokio_postgres::types::{ToSql, Type};
@@ -9,8 +10,9 @@ use tokio_postgres::types::{ToSql, Type};
 use super::{
     catalog,
     changes::Values,
-    column::{Column, Datum},
+    column::Column,
     copy,
+    datum::Datum,
     failure::Failure,
     fields::FieldColumns,
     name::TableName,
@@ -41,7 +43,7 @@ pub(crate) struct Layout {
     delete: String,
 }
 
-/// A statement and its parameters: the values of its columns, and which rows are deleted.
+/// A statement and its parameters.
 pub(crate) struct Write<'w> {
     pub(crate) text: Cow<'w, str>,
     pub(crate) columns: Vec<&'w Column>,
@@ -78,18 +80,22 @@ impl Layout {
             stored_as: found.stored_as,
             default: found.default,
             varies: found.varies,
+            collation: found.collation,
             time_unit: plan.time_unit,
         };
         let columns: Vec<_> = found.written.into_iter().zip(fields).map(column).collect();
         let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
         let copies = plan.appends()
-            && columns.iter().all(|column| copy::takes(&column.ty))
+            && columns.iter().all(copy::takes)
             && catalog::takes_copy(transaction, &table, &names).await?;
         let fields = plan.fields.map(|on_new| FieldColumns::new(on_new, &columns, &plan.columns, found.names));
         let (insert, delete) = (String::new(), String::new());
         let (replaces, read, streams) = (plan.replace, Instant::now(), AtomicBool::new(plan.can_stream()));
         let mut layout = Self { name, columns, fields, read, streams, replaces, copies, insert, delete };
-        layout.insert = statements::insert(&layout.name, &layout.all().1, plan.replace);
+        layout.insert = match layout.server_finds_latest() {
+            true => statements::insert_latest(&layout.name, &layout.all().1),
+            false => statements::insert(&layout.name, &layout.all().1, plan.replace),
+        };
         layout.delete = statements::delete(&layout.name, &layout.keys().1);
         Ok(layout)
     }
@@ -134,8 +140,18 @@ impl Layout {
 
     /// The statement that adds or replaces rows that have values for all columns.
     pub(crate) fn insert<'w>(&'w self, rows: &'w [Row<'_>]) -> Write<'w> {
-        let (indices, columns) = self.all();
-        Write { text: (&self.insert).into(), values: rows::parameters(rows, &columns, &indices), columns }
+        let ((indices, columns), (keys, _)) = (self.all(), self.keys());
+        let text = (&self.insert).into();
+        if self.server_finds_latest() {
+            let mut values = rows::parameters(rows.iter(), &columns, &indices);
+            values.push((Box::new(rows.iter().map(|row| row.deletes).collect::<Vec<_>>()), Type::BOOL_ARRAY));
+            return Write { text, values, columns };
+        }
+        let rows = match self.replaces && !keys.is_empty() {
+            true => rows::latest(rows, &keys),
+            false => rows.iter().filter(|row| !row.deletes).collect(),
+        };
+        Write { text, values: rows::parameters(rows.iter().copied(), &columns, &indices), columns }
     }
 
     /// The statements that add or replace rows that have values for these columns only.
@@ -157,6 +173,17 @@ impl Layout {
         self.copy_of(&self.all().0, rows)
     }
 
+    /// The data of a copy of complete rows, in chunks.
+    pub(crate) fn chunks(&self, rows: &[Row<'_>]) -> Vec<Bytes> {
+        copy::chunks(&self.all().1, rows.iter().map(|row| row.data.iter().map(Option::as_ref)))
+    }
+
+    /// The data of a copy of rows that have values for these columns only, in chunks.
+    pub(crate) fn chunks_of(&self, indices: &[usize], rows: &[rows::Values<'_>]) -> Vec<Bytes> {
+        let values = rows.iter().map(|row| indices.iter().map(|index| row[*index]));
+        copy::chunks(&self.of(indices.iter().copied()).1, values)
+    }
+
     /// The statement that copies so many rows of these columns, where `COPY` is possible and pays.
     pub(crate) fn copy_of(&self, indices: &[usize], rows: usize) -> Option<String> {
         let statement = || copy::statement(&self.name, &self.of(indices.iter().copied()).1);
@@ -166,7 +193,8 @@ impl Layout {
     /// The statement that deletes rows by their keys.
     pub(crate) fn delete<'w>(&'w self, rows: &'w [Row<'_>]) -> Write<'w> {
         let (indices, columns) = self.keys();
-        Write { text: (&self.delete).into(), values: rows::parameters(rows, &columns, &indices), columns }
+        let deleted = rows.iter().filter(|row| row.deletes);
+        Write { text: (&self.delete).into(), values: rows::parameters(deleted, &columns, &indices), columns }
     }
 
     /// A number for each row, equal for rows with the same key, as the column types compare them.
@@ -176,7 +204,7 @@ impl Layout {
             return Ok((0..).take(rows.len()).collect());
         }
         let text = statements::ranks(&columns).into();
-        let write = Write { text, values: rows::parameters(rows, &columns, &indices), columns };
+        let write = Write { text, values: rows::parameters(rows.iter(), &columns, &indices), columns };
         let ranks = transaction.rows(Statement { text: &write.text, parameters: &write.parameters() }).await?;
         Ok(ranks.iter().map(|row| row.get(0)).collect())
     }
@@ -184,10 +212,16 @@ impl Layout {
     /// Whether both layouts read values in the same way.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         let reads = |column: &Column| {
-            let Column { name, ty, modifier, base, stored_as, .. } = column;
-            (name.clone(), ty.clone(), *modifier, base.clone(), stored_as.clone())
+            let Column { name, ty, modifier, base, stored_as, collation, .. } = column;
+            (name.clone(), ty.clone(), *modifier, base.clone(), stored_as.clone(), collation.clone())
         };
         self.columns.iter().map(reads).eq(other.columns.iter().map(reads))
+    }
+
+    /// Whether only the server knows which keys are equal.
+    fn server_finds_latest(&self) -> bool {
+        let mut keys = self.columns.iter().filter(|column| column.is_key);
+        self.replaces && keys.any(|column| !column.is_exact())
     }
 
     fn all(&self) -> (Vec<usize>, Vec<&Column>) {

@@ -60,6 +60,7 @@ mod changes;
 mod column;
 mod connector;
 mod copy;
+mod datum;
 mod endpoint;
 mod failure;
 mod fields;

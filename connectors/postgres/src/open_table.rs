@@ -271,14 +271,13 @@ impl OpenTable {
             let Some(copy) = layout.copy(rows.len()).filter(|_| violated.is_none()) else {
                 return execute(transaction, skipping(layout.insert(rows), violated, layout)).await;
             };
-            let lines = copy::parts(rows).map(|rows| Some(copy::lines(rows)));
-            return transaction.copy(&copy, lines).await.map(drop);
+            let parts = copy::parts(rows).map(|rows| Some(layout.chunks(rows)));
+            return transaction.copy(&copy, parts).await.map(drop);
         }
         let ranks = layout.ranks(transaction, rows).await?;
         for (indices, rows) in by_columns(rows, &ranks, self.shared.plan.replace) {
             if let Some(copy) = copy_of(&indices, rows.len()) {
-                let data = rows.iter().map(|row| indices.iter().map(|index| row[*index]));
-                transaction.copy(&copy, [Some(copy::chunks(data))].into_iter()).await?;
+                transaction.copy(&copy, [Some(layout.chunks_of(&indices, &rows))].into_iter()).await?;
                 continue;
             }
             for write in layout.insert_of(&indices, &rows) {
@@ -340,7 +339,7 @@ pub(crate) async fn execute(transaction: &Transaction<'_>, write: Write<'_>) -> 
 /// The `INSERT` that skips rows which exist with equal values, if an index is violated.
 fn skipping<'w>(mut write: Write<'w>, violated: Option<&[String]>, layout: &Layout) -> Write<'w> {
     if let Some(condition) = violated.and_then(|index| unless_equal(index, layout, &write.columns)) {
-        write.text = format!("{} {condition}", write.text).into();
+        write.text = format!("{} WHERE {condition}", write.text).into();
     }
     write
 }

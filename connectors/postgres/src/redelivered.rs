@@ -74,7 +74,7 @@ pub(crate) fn unless_equal(index: &[String], layout: &Layout, columns: &[&Column
     // This operator compares any type, also one without an order such as `json`.
     let all = format!("ROW({})::record OPERATOR(pg_catalog.*=) ROW({})::record", held.join(", "), new.join(", "));
     let keys = keys.collect::<Vec<_>>().join(" AND ");
-    Some(format!("AND NOT EXISTS (SELECT FROM {} held WHERE {keys} AND {all})", layout.name))
+    Some(format!("NOT EXISTS (SELECT FROM {} held WHERE {keys} AND {all})", layout.name))
 }
 
 /// The expressions that compare a column of the existing row with the new value as it would be stored.

@@ -1,11 +1,11 @@
 //! The rows of a batch as parameters of statements, also where rows have values for different columns.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use danube_sink::SinkRecord;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::column::{Column, Datum};
+use super::{column::Column, datum::Datum};
 
 /// A parameter of a statement: an array of values, and its type.
 pub(crate) type Parameter<'p> = (Box<dyn ToSql + Sync + Send + 'p>, Type);
@@ -28,11 +28,32 @@ impl Row<'_> {
     }
 }
 
-/// The parameters of a statement: one array for each of the columns, and one of the deletions.
-pub(crate) fn parameters<'p>(rows: &'p [Row<'_>], columns: &[&Column], indices: &[usize]) -> Vec<Parameter<'p>> {
-    let values = |index: usize| rows.iter().map(move |row| row.data[index].as_ref());
-    let deleted = rows.iter().map(|row| row.deletes).collect();
-    arrays(columns, indices.iter().map(|index| values(*index)), deleted)
+/// The last row of each key, unless it is a deletion, in the order of the keys. `keys` are the indices of columns whose values are
+/// [exact](Column::is_exact).
+///
+/// Connectors that write the same rows lock them in one order, so that they do not wait for each other.
+pub(crate) fn latest<'s, 'r>(rows: &'s [Row<'r>], keys: &[usize]) -> Vec<&'s Row<'r>> {
+    let compare = |one: &&Row<'_>, other: &&Row<'_>| {
+        let values = keys.iter().map(|key| (&one.data[*key], &other.data[*key]));
+        let orders = values
+            .map(|pair| if let (Some(one), Some(other)) = pair { one.cmp_exactly(other) } else { Ordering::Equal });
+        orders.fold(Ordering::Equal, Ordering::then)
+    };
+    let mut latest: Vec<_> = rows.iter().rev().collect();
+    // It is stable: of equal keys, the last one remains the first.
+    latest.sort_by(compare);
+    latest.dedup_by(|one, other| compare(one, other).is_eq());
+    latest.retain(|row| !row.deletes);
+    latest
+}
+
+/// The parameters of a statement: one array for each of the columns.
+pub(crate) fn parameters<'p>(
+    rows: impl Iterator<Item = &'p Row<'p>> + Clone,
+    columns: &[&Column],
+    indices: &[usize],
+) -> Vec<Parameter<'p>> {
+    arrays(columns, indices.iter().map(|index| rows.clone().map(move |row| row.data[*index].as_ref())))
 }
 
 /// Groups rows by the columns that they have values for; a group's key is the indices of the columns.
@@ -66,19 +87,15 @@ pub(crate) fn by_columns<'r>(
 
 /// The parameters of a statement for merged rows that have values for these columns.
 pub(crate) fn parameters_of<'p>(rows: &'p [Values<'p>], columns: &[&Column], indices: &[usize]) -> Vec<Parameter<'p>> {
-    let values = |index: usize| rows.iter().map(move |values| values[index]);
-    arrays(columns, indices.iter().map(|index| values(*index)), vec![false; rows.len()])
+    arrays(columns, indices.iter().map(|index| rows.iter().map(move |values| values[*index])))
 }
 
 fn arrays<'p>(
     columns: &[&Column],
     values: impl Iterator<Item = impl Iterator<Item = Option<&'p Datum<'p>>>>,
-    deleted: Vec<bool>,
 ) -> Vec<Parameter<'p>> {
     let array = |(column, values): (&&Column, _)| -> Parameter<'p> {
         (Box::new(Iterator::collect::<Vec<Option<&Datum<'_>>>>(values)), column.sent_as().1)
     };
-    let mut arrays: Vec<_> = columns.iter().zip(values).map(array).collect();
-    arrays.push((Box::new(deleted), Type::BOOL_ARRAY));
-    arrays
+    columns.iter().zip(values).map(array).collect()
 }

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use tokio_postgres::types::{Kind, Type};
 
 use super::{
-    number::{float, integer, range},
-    time::time,
+    number::{self, integer, range},
+    time::{check_clock, date, timestamp},
 };
 
 /// Why a column cannot hold a value, to follow the name of the field; without the value.
@@ -42,11 +42,15 @@ pub(crate) fn text<'j>(json: &'j str, ty: &Type, modifier: i32) -> Result<Cow<'j
 /// The text of a value of a type that is not a string, array or JSON type.
 fn simple<'j>(json: &'j str, ty: &Type) -> Result<Cow<'j, str>, Reason> {
     match *ty {
-        Type::BOOL => boolean(json),
+        Type::BOOL => Ok(if boolean(json)? { "true" } else { "false" }.into()),
         Type::INT2 | Type::INT4 | Type::INT8 | Type::OID => Ok(whole(json, ty)?.to_string().into()),
         Type::FLOAT4 | Type::FLOAT8 => {
             let text = plain(json)?;
-            floating(&text, ty)?;
+            if *ty == Type::FLOAT4 {
+                single(&text).map(drop)?
+            } else {
+                double(&text).map(drop)?
+            }
             Ok(text)
         }
         Type::BYTEA => {
@@ -56,10 +60,13 @@ fn simple<'j>(json: &'j str, ty: &Type) -> Result<Cow<'j, str>, Reason> {
             });
             Ok(hex.into())
         }
-        Type::DATE | Type::TIME | Type::TIMESTAMP | Type::TIMESTAMPTZ => match string(json)? {
-            Cow::Borrowed(text) => time(text, ty).map_err(Reason::from),
-            Cow::Owned(text) => time(&text, ty).map(|time| time.into_owned().into()).map_err(Reason::from),
-        },
+        Type::TIME => {
+            let text = string(json)?;
+            check_clock(&text)?;
+            Ok(text)
+        }
+        Type::DATE => Ok(date(&string(json)?)?.to_string().into()),
+        Type::TIMESTAMP | Type::TIMESTAMPTZ => Ok(timestamp(&string(json)?)?.to_string().into()),
         _ if NUMBERS.contains(ty) || is_extension_type(ty) => plain(json),
         // A number or an array would be read as something else: as seconds, as bits, as a range.
         _ => string(json),
@@ -73,9 +80,14 @@ pub(crate) fn whole(json: &str, ty: &Type) -> Result<i64, Reason> {
     number.ok_or_else(|| format!("is not an integer from {} to {}", range.start(), range.end()).into())
 }
 
-/// A floating point number within the range of its type, `NaN` or an infinity.
-pub(crate) fn floating(text: &str, ty: &Type) -> Result<f64, Reason> {
-    float(text, ty).ok_or_else(|| format!("is not a number within the range of {ty}").into())
+/// A number within the range of `float4`, `NaN` or an infinity.
+pub(crate) fn single(text: &str) -> Result<f32, Reason> {
+    number::single(text).ok_or_else(|| "is not a number within the range of float4".into())
+}
+
+/// A number within the range of `float8`, `NaN` or an infinity.
+pub(crate) fn double(text: &str) -> Result<f64, Reason> {
+    number::double(text).ok_or_else(|| "is not a number within the range of float8".into())
 }
 
 /// The bytes of a base64 string.
@@ -93,19 +105,41 @@ pub(crate) fn plain(json: &str) -> Result<Cow<'_, str>, Reason> {
     if text.contains('\0') { Err("holds U+0000, which no text of PostgreSQL can".into()) } else { Ok(text.into()) }
 }
 
-fn string(json: &str) -> Result<Cow<'_, str>, Reason> {
+/// A string without its quotation marks.
+pub(crate) fn string(json: &str) -> Result<Cow<'_, str>, Reason> {
     if json.starts_with('"') { plain(json) } else { Err("is not a string".into()) }
 }
 
-/// A boolean, also as 1 or 0; the server interprets other strings.
-fn boolean(json: &str) -> Result<Cow<'_, str>, Reason> {
-    let is_number = json.starts_with(|first: char| first.is_ascii_digit() || first == '-');
-    match (is_number, integer(json)) {
-        (false, _) => plain(json),
-        (true, Some(0)) => Ok("false".into()),
-        (true, Some(1)) => Ok("true".into()),
-        _ => Err("is neither 0 nor 1".into()),
+/// A boolean, also as 1 or 0, or as a string that PostgreSQL takes for one.
+pub(crate) fn boolean(json: &str) -> Result<bool, Reason> {
+    let text = plain(json)?.trim_ascii().to_ascii_lowercase();
+    // A name may be shortened while it is clear.
+    let is = |name: &str, least: usize| text.len() >= least && name.starts_with(&text);
+    let number = (!json.starts_with('"')).then(|| integer(&text)).flatten();
+    match number {
+        Some(1) => Ok(true),
+        Some(0) => Ok(false),
+        _ if is("true", 1) || is("yes", 1) || is("on", 2) || text == "1" => Ok(true),
+        _ if is("false", 1) || is("no", 1) || is("off", 2) || text == "0" => Ok(false),
+        _ => Err("is no boolean".into()),
     }
+}
+
+/// The bits of a UUID as PostgreSQL reads it: 32 hexadecimal digits, with a hyphen after any four or none, and perhaps in braces.
+pub(crate) fn uuid(text: &str) -> Result<u128, Reason> {
+    let inner = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(text);
+    let (mut bits, mut digits, mut may_have_hyphen) = (0_u128, 0, false);
+    for byte in inner.bytes() {
+        match char::from(byte).to_digit(16) {
+            Some(digit) if digits < 32 => {
+                (bits, digits) = (bits << 4 | u128::from(digit), digits + 1);
+                may_have_hyphen = digits % 4 == 0 && digits < 32;
+            }
+            None if byte == b'-' && may_have_hyphen => may_have_hyphen = false,
+            _ => return Err("is no UUID".into()),
+        }
+    }
+    if digits == 32 { Ok(bits) } else { Err("is no UUID".into()) }
 }
 
 /// A text that fits into the column: PostgreSQL would truncate spaces, and for some types anything that is too long.
@@ -207,6 +241,9 @@ mod tests {
             ("[1.5]", Type::INT4_ARRAY, -1),
             ("[99999]", Type::INT2_ARRAY, -1),
             (r#""a\u0000""#, Type::TEXT, -1),
+            (r#""o""#, Type::BOOL, -1),
+            (r#""truee""#, Type::BOOL, -1),
+            (r#""""#, Type::BOOL, -1),
         ] {
             assert!(text(json, &ty, modifier).is_err(), "{json} {ty}");
         }
@@ -214,9 +251,34 @@ mod tests {
             (r#""abc""#, Type::VARCHAR, "abc"),
             (r#""abc  ""#, Type::BPCHAR, "abc  "),
             ("1.0", Type::BOOL, "true"),
+            (r#"" OFF""#, Type::BOOL, "false"),
+            (r#""Y""#, Type::BOOL, "true"),
             (r#""\u00e9\u00e9\u00e9""#, Type::VARCHAR, "ééé"),
         ] {
             assert_eq!(text(json, &ty, 7).unwrap(), expected, "{json} {ty}");
+        }
+    }
+
+    #[test]
+    fn uuids_have_the_forms_that_the_server_reads() {
+        let bits = 0x2d13_06f5_c50d_558f_a059_782b_f319_261f;
+        for text in [
+            "2d1306f5-c50d-558f-a059-782bf319261f",
+            "2D1306F5C50D558FA059782BF319261F",
+            "{2d13-06f5-c50d-558f-a059-782b-f319-261f}",
+        ] {
+            assert_eq!(uuid(text).unwrap(), bits, "{text}");
+        }
+        for text in [
+            "",
+            "2d1306f5",
+            "2d1306f5--c50d-558f-a059-782bf319261f",
+            "2d1306f5-c50d-558f-a059-782bf319261f-",
+            "-2d1306f5c50d558fa059782bf319261f",
+            "{2d1306f5c50d558fa059782bf319261f",
+            "2d1306f5c50d558fa059782bf319261f0",
+        ] {
+            assert!(uuid(text).is_err(), "{text}");
         }
     }
 }

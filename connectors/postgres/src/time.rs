@@ -1,64 +1,140 @@
-//! Dates and times in ISO 8601: independent of the session's settings, and truncated only beyond microseconds.
+//! Dates and times in ISO 8601: independent of the session's settings, and rounded only beyond microseconds.
 
-use std::borrow::Cow;
+use std::fmt;
 
-use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, SubsecRound};
 use danube_sink::TimeUnit;
-use tokio_postgres::types::Type;
 
 use super::number::integer;
 
-/// The text of a date or time for the server; a time without an offset is in UTC.
+/// From 1970 to 2000.
+const DAYS: i32 = 10_957;
+const MICROSECONDS: i64 = DAYS as i64 * 86_400_000_000;
+
+/// A point in time as the server sends and takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Timestamp(
+    /// Microseconds since the year 2000 in UTC; the least and the greatest are the infinities.
+    pub(crate) i64,
+);
+
+/// A date as the server sends and takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Date(
+    /// Days since the beginning of the year 2000; the least and the greatest are the infinities.
+    pub(crate) i32,
+);
+
+/// A time of day, which the server reads as it is.
 ///
 /// # Errors
-/// What the type expects.
-pub(crate) fn time<'t>(text: &'t str, ty: &Type) -> Result<Cow<'t, str>, &'static str> {
-    let absolute = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let is_infinite = absolute.eq_ignore_ascii_case("infinity") && !text.starts_with('+');
-    // The server reads a shorter year as one of today's, or as another part of the date.
-    let has_short_year = absolute.find('-').is_some_and(|digits| digits < 4);
-    match *ty {
-        Type::TIME if clock(text).is_some() => Ok(text.into()),
-        Type::TIME => Err("is not a time of day such as 14:05:00"),
-        _ if is_infinite => Ok(text.into()),
-        Type::DATE if date(text).is_some() && !has_short_year => Ok(unsigned(text).into()),
-        Type::DATE => Err("is not a date such as 2026-03-01"),
-        _ => timestamp(text, *ty == Type::TIMESTAMPTZ)
-            .filter(|_| !has_short_year)
-            .ok_or("is not a time such as 2026-03-01T14:05:00Z"),
-    }
+/// What is expected.
+pub(crate) fn check_clock(text: &str) -> Result<(), &'static str> {
+    let formats = ["%H:%M:%S%.f", "%H:%M"];
+    let is_clock = formats.iter().any(|format| NaiveTime::parse_from_str(text, format).is_ok());
+    if is_clock { Ok(()) } else { Err("is not a time of day such as 14:05:00") }
 }
 
-/// The time in UTC that a number counts from 1970.
+/// A date.
+///
+/// # Errors
+/// What is expected.
+pub(crate) fn date(text: &str) -> Result<Date, &'static str> {
+    let date = match infinity(text) {
+        Some(false) => Some(Date(i32::MAX)),
+        Some(true) => Some(Date(i32::MIN)),
+        None => day(text).filter(|day| day.year() > 0).map(|day| Date(day.to_epoch_days() - DAYS)),
+    };
+    date.ok_or("is not a date such as 2026-03-01")
+}
+
+/// A point in time; one without an offset is in UTC.
+///
+/// # Errors
+/// What is expected.
+pub(crate) fn timestamp(text: &str) -> Result<Timestamp, &'static str> {
+    let time = match infinity(text) {
+        Some(false) => Some(Timestamp(i64::MAX)),
+        Some(true) => Some(Timestamp(i64::MIN)),
+        None => in_utc(text).and_then(Timestamp::of),
+    };
+    time.ok_or("is not a time such as 2026-03-01T14:05:00Z")
+}
+
+/// The time that a number counts from 1970.
 ///
 /// # Errors
 /// It is no integer, or before the year 1.
-pub(crate) fn of_number(json: &str, unit: TimeUnit) -> Result<String, &'static str> {
+pub(crate) fn of_number(json: &str, unit: TimeUnit) -> Result<Timestamp, &'static str> {
     let nanoseconds_each = 1_000_000_000 / unit.per_second();
     let time = integer(json).and_then(|count| {
         let nanoseconds = u32::try_from(count.rem_euclid(unit.per_second()) * nanoseconds_each).ok()?;
-        DateTime::from_timestamp(count.div_euclid(unit.per_second()), nanoseconds).filter(|time| time.year() > 0)
+        Timestamp::of(DateTime::from_timestamp(count.div_euclid(unit.per_second()), nanoseconds)?.naive_utc())
     });
-    time.map(|time| time.format("%Y-%m-%dT%H:%M:%S%.fZ").to_string()).ok_or("is not an integer that a time can be")
+    time.ok_or("is not an integer that a time can be")
 }
 
-fn timestamp(text: &str, has_offset: bool) -> Option<Cow<'_, str>> {
-    if let Some(time) = with_offset(text) {
-        return Some(match text.strip_suffix('Z') {
-            _ if has_offset => unsigned(text).into(),
-            Some(text) => unsigned(text).into(),
-            // The time in UTC, not the one that is written.
-            None => unsigned(&time.naive_utc().format("%Y-%m-%dT%H:%M:%S%.f").to_string()).to_owned().into(),
-        });
+impl Timestamp {
+    /// The server has no year 0, and no text of a producer means one before it.
+    fn of(time: NaiveDateTime) -> Option<Self> {
+        let time = time.round_subsecs(6);
+        (time.year() > 0).then(|| Self(time.and_utc().timestamp_micros() - MICROSECONDS))
     }
-    let midnight = if date(text).is_some() {
-        " 00:00:00"
-    } else if without_offset(text) {
-        ""
-    } else {
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            i64::MIN => f.write_str("-infinity"),
+            i64::MAX => f.write_str("infinity"),
+            microseconds => {
+                let time =
+                    DateTime::from_timestamp_micros(microseconds.saturating_add(MICROSECONDS)).unwrap_or_default();
+                // Without the plus sign that ISO 8601 has before years of more than four digits, and PostgreSQL has not.
+                write!(f, "{:04}-{}", time.year(), time.format("%m-%dT%H:%M:%S%.fZ"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            i32::MIN => f.write_str("-infinity"),
+            i32::MAX => f.write_str("infinity"),
+            days => {
+                let day = NaiveDate::from_epoch_days(days.saturating_add(DAYS)).unwrap_or_default();
+                write!(f, "{:04}-{:02}-{:02}", day.year(), day.month(), day.day())
+            }
+        }
+    }
+}
+
+/// Whether an infinity is negative.
+fn infinity(text: &str) -> Option<bool> {
+    let name = text.strip_prefix('-').unwrap_or(text);
+    name.eq_ignore_ascii_case("infinity").then_some(name.len() < text.len())
+}
+
+/// A day whose year has at least four digits: a shorter one may be meant as one of today's, or as another part of the date.
+fn day(text: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| !has_short_year(text))
+}
+
+fn has_short_year(text: &str) -> bool {
+    text.strip_prefix(['-', '+']).unwrap_or(text).find('-').is_some_and(|digits| digits < 4)
+}
+
+fn in_utc(text: &str) -> Option<NaiveDateTime> {
+    if has_short_year(text) {
         return None;
+    }
+    let midnight = || day(text).map(|day| day.and_time(NaiveTime::MIN));
+    let local = || {
+        let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
+        formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
     };
-    Some(format!("{}{midnight}{}", unsigned(text), if has_offset { "Z" } else { "" }).into())
+    with_offset(text).map(|time| time.naive_utc()).or_else(midnight).or_else(local)
 }
 
 fn with_offset(text: &str) -> Option<DateTime<FixedOffset>> {
@@ -68,47 +144,39 @@ fn with_offset(text: &str) -> Option<DateTime<FixedOffset>> {
     time.or_else(|_| format!("{text}:00").parse()).ok()
 }
 
-fn without_offset(text: &str) -> bool {
-    ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"]
-        .iter()
-        .any(|format| NaiveDateTime::parse_from_str(text, format).is_ok())
-}
-
-fn date(text: &str) -> Option<NaiveDate> {
-    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
-}
-
-fn clock(text: &str) -> Option<NaiveTime> {
-    NaiveTime::parse_from_str(text, "%H:%M:%S%.f").or_else(|_| NaiveTime::parse_from_str(text, "%H:%M")).ok()
-}
-
-/// Removes the plus sign that ISO 8601 has before years of more than four digits, and PostgreSQL has not.
-fn unsigned(text: &str) -> &str {
-    text.strip_prefix('+').unwrap_or(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn text(text: &str, ty: &Type) -> Option<String> {
-        time(text, ty).ok().map(Cow::into_owned)
+    #[test]
+    fn a_time_is_in_utc() {
+        for (given, expected) in [
+            ("2024-01-01T02:00:00+02:00", "2024-01-01T00:00:00Z"),
+            ("2024-01-01T00:00:00.123456Z", "2024-01-01T00:00:00.123456Z"),
+            ("2024-01-01T00:00:00.1234567Z", "2024-01-01T00:00:00.123457Z"),
+            ("2024-12-31T23:59:59.9999996Z", "2025-01-01T00:00:00Z"),
+            ("2024-12-31T23:59:60Z", "2025-01-01T00:00:00Z"),
+            ("2024-01-01 01:00:00.5+01", "2024-01-01T00:00:00.500Z"),
+            ("2024-01-01T00:00:00", "2024-01-01T00:00:00Z"),
+            ("2024-01-01 00:00:00.1", "2024-01-01T00:00:00.100Z"),
+            ("2024-01-01", "2024-01-01T00:00:00Z"),
+            ("+12024-01-01T00:00:00Z", "12024-01-01T00:00:00Z"),
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+            ("-infinity", "-infinity"),
+            ("Infinity", "infinity"),
+        ] {
+            assert_eq!(timestamp(given).map(|time| time.to_string()), Ok(expected.to_owned()), "{given}");
+        }
+        assert_eq!(timestamp("2000-01-01T00:00:01Z"), Ok(Timestamp(1_000_000)));
     }
 
     #[test]
-    fn an_offset_is_converted_to_utc() {
-        for (given, zoned, plain) in [
-            ("2024-01-01T02:00:00+02:00", "2024-01-01T02:00:00+02:00", "2024-01-01T00:00:00"),
-            ("2024-01-01T00:00:00.123456Z", "2024-01-01T00:00:00.123456Z", "2024-01-01T00:00:00.123456"),
-            ("2024-01-01 01:00:00.5+01", "2024-01-01 01:00:00.5+01", "2024-01-01T00:00:00.500"),
-            ("2024-01-01T00:00:00", "2024-01-01T00:00:00Z", "2024-01-01T00:00:00"),
-            ("2024-01-01 00:00:00.1", "2024-01-01 00:00:00.1Z", "2024-01-01 00:00:00.1"),
-            ("2024-01-01", "2024-01-01 00:00:00Z", "2024-01-01 00:00:00"),
-            ("+12024-01-01T00:00:00Z", "12024-01-01T00:00:00Z", "12024-01-01T00:00:00"),
-            ("-infinity", "-infinity", "-infinity"),
-        ] {
-            assert_eq!(text(given, &Type::TIMESTAMPTZ).as_deref(), Some(zoned), "{given}");
-            assert_eq!(text(given, &Type::TIMESTAMP).as_deref(), Some(plain), "{given}");
+    fn a_date_counts_days() {
+        for (given, days) in
+            [("2000-01-01", 0), ("1999-12-31", -1), ("+12024-02-29", 3_661_250), ("infinity", i32::MAX)]
+        {
+            assert_eq!(date(given), Ok(Date(days)), "{given}");
+            assert_eq!(Date(days).to_string(), given.trim_start_matches('+'));
         }
     }
 
@@ -119,13 +187,14 @@ mod tests {
             ("1517966773840", TimeUnit::Milliseconds, Some("2018-02-07T01:26:13.840Z")),
             ("-1", TimeUnit::Microseconds, Some("1969-12-31T23:59:59.999999Z")),
             ("1.0e9", TimeUnit::Nanoseconds, Some("1970-01-01T00:00:01Z")),
-            ("253402300800", TimeUnit::Seconds, Some("+10000-01-01T00:00:00Z")),
-            ("9223372036854775807", TimeUnit::Nanoseconds, Some("2262-04-11T23:47:16.854775807Z")),
+            ("253402300800", TimeUnit::Seconds, Some("10000-01-01T00:00:00Z")),
+            ("9223372036854775807", TimeUnit::Nanoseconds, Some("2262-04-11T23:47:16.854776Z")),
             ("9223372036854775807", TimeUnit::Seconds, None),
             ("-62135596801", TimeUnit::Seconds, None),
             ("1.5", TimeUnit::Seconds, None),
         ] {
-            assert_eq!(of_number(number, unit).ok().as_deref(), expected, "{number} {unit}");
+            let time = of_number(number, unit).ok().map(|time| time.to_string());
+            assert_eq!(time.as_deref(), expected, "{number} {unit}");
         }
     }
 
@@ -140,6 +209,7 @@ mod tests {
             "01/02/2024",
             "2024-01-01T00:00:00 Asia/Tokyo",
             "",
+            "+infinity",
             "2024-02-30T00:00:00Z",
             "12:00:00",
             "J2451187",
@@ -149,15 +219,15 @@ mod tests {
             "24-01-01 00:00:00",
             "1-01-01T00:00:00Z",
             "-99-01-01T00:00:00+01",
+            "0000-01-01",
+            "-5000-01-01",
         ] {
-            for ty in [Type::TIMESTAMP, Type::TIMESTAMPTZ, Type::DATE] {
-                assert_eq!(text(given, &ty), None, "{given} {ty}");
-            }
+            assert!(timestamp(given).is_err() && date(given).is_err(), "{given}");
         }
-        assert_eq!(text("2024-01-01T23:00:00Z", &Type::DATE), None);
+        assert!(date("2024-01-01T23:00:00Z").is_err());
         for given in ["12:00:00+02", "2024-01-01 12:00:00", "now", "allballs", "25:00:00", "infinity"] {
-            assert_eq!(text(given, &Type::TIME), None, "{given}");
+            assert!(check_clock(given).is_err(), "{given}");
         }
-        assert_eq!(text("12:00", &Type::TIME).as_deref(), Some("12:00"));
+        assert!(check_clock("12:00").is_ok() && check_clock("12:00:00.25").is_ok());
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
 
 use super::{
+    copy,
     failure::Failure,
     session::{Connection, Slot, Statement},
 };
@@ -64,6 +65,7 @@ impl<'s> Transaction<'s> {
             };
             let (sink, first) = join(open, async { parts.next() }).await;
             let mut sink = pin!(sink?);
+            sink.feed(Bytes::from_static(copy::HEADER)).await?;
             for part in first.into_iter().chain(parts) {
                 let Some(chunks) = part else { return Ok(false) };
                 for chunk in chunks {
@@ -71,6 +73,7 @@ impl<'s> Transaction<'s> {
                     sink.feed(chunk).await?;
                 }
             }
+            sink.feed(Bytes::from_static(copy::END)).await?;
             sink.finish().await.map(|_| true)
         };
         self.after_settings(copied).await

@@ -10,7 +10,7 @@ use tokio_postgres::{
 };
 
 use super::{
-    column::Datum,
+    datum::Datum,
     failure::Failure,
     layout::Layout,
     message::condition,

@@ -5,7 +5,7 @@ use danube_sink::ConnectorError;
 use super::{Bench, SinkConnector, records, rejected, report};
 
 /// Enough rows for COPY, in several parts.
-const MANY: usize = 400;
+const MANY: usize = 1_600;
 
 /// Notes whether a statement is COPY: a statement's trigger sees the text of its query.
 const WATCHED: &str = "CREATE TABLE how (query text);
@@ -25,21 +25,28 @@ async fn write(bench: &mut Bench, payloads: &[String]) -> Result<(), ConnectorEr
 
 #[tokio::test]
 async fn values_are_those_of_an_insert() {
-    let columns = "id int, big bigint, small smallint, price numeric(8,2), ratio float8, single real, ok boolean, name text, \
-                   code varchar(5), fixed char(3), at timestamptz, local timestamp(0), day date, hour time, raw bytea, doc jsonb, \
-                   list text[], numbers int[], span int4range, address inet, mark uuid, kind mood, flags bit(3)";
-    let names = [
-        "id", "big", "small", "price", "ratio", "single", "ok", "name", "code", "fixed", "at", "local", "day", "hour",
-        "raw", "doc", "list", "numbers", "span", "address", "mark", "kind", "flags",
-    ];
-    let mapped = names.map(|name| format!("{name} = '/{name}'")).join(", ");
-    let tables = format!("CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE TABLE rows ({columns}); {WATCHED}");
+    let copied = "id int, big bigint, small smallint, ratio float8, single real, ok boolean, name text, code varchar(5), fixed char(3), \
+                  at timestamptz, local timestamp(0), day date, raw bytea, doc jsonb, plain json, mark uuid, kind mood, low small";
+    let inserted =
+        "price numeric(8,2), hour time, list text[], numbers int[], span int4range, address inet, flags bit(3)";
+    for (columns, expected) in
+        [(copied.to_owned(), &["COPY \""][..]), (format!("{copied}, {inserted}"), &["INSERT"; 2])]
+    {
+        values_of_many_rows_are_those_of_few(&columns, expected).await;
+    }
+}
+
+async fn values_of_many_rows_are_those_of_few(columns: &str, expected: &[&str]) {
+    let names: Vec<_> = columns.split(", ").filter_map(|column| column.split(' ').next()).collect();
+    let mapped = names.iter().map(|name| format!("{name} = '/{name}'")).collect::<Vec<_>>().join(", ");
+    let types = "CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE DOMAIN small AS smallint CHECK (VALUE < 9)";
+    let tables = format!("{types}; CREATE TABLE rows ({columns}); {WATCHED}");
     let mut bench = Bench::new(&tables, &format!("table = 'rows'\ncolumns = {{ {mapped} }}")).await;
     let full = r#"{"id":ID,"big":9223372036854775807,"small":-7.0,"price":19.999,"ratio":1.7976931348623157e308,"single":0.1,"ok":1,
         "name":"tab\t, line\n, return\r, back\\slash, \\N, \\. é \u2028","code":"abcde","fixed":"a","at":"2024-01-01T00:00:00.1234567+02:00",
         "local":"2024-01-01T00:00:00.7Z","day":"2024-02-29","hour":"14:05","raw":"AP9c","doc":{"a\\b":["\n",null,1.10]},
         "list":["a\\","\"",null,"\t"],"numbers":[1,null],"span":"[1,5)","address":"::1","mark":"2d1306f5-c50d-558f-a059-782bf319261f",
-        "kind":"happy","flags":"101"}"#;
+        "kind":"happy","flags":"101","plain":{"b":1.0,"b":2},"low":-3}"#;
     let nulls =
         format!("{{\"id\":ID{}}}", names[1..].iter().map(|name| format!(",\"{name}\":null")).collect::<String>());
     let special = full
@@ -52,7 +59,7 @@ async fn values_are_those_of_an_insert() {
         (from..from + count).map(payload).collect()
     };
     write(&mut bench, &payloads(0, MANY)).await.unwrap();
-    assert_eq!(how(&bench).await, ["COPY \""]);
+    assert_eq!(how(&bench).await, expected);
     write(&mut bench, &payloads(0, 3)).await.unwrap();
     assert_eq!(how(&bench).await, ["INSERT"]);
     let distinct = bench.rows("SELECT count(*), count(DISTINCT rows.*::text) AS kinds FROM rows WHERE id < 3").await;
@@ -67,10 +74,10 @@ async fn rows_without_a_value_get_the_default() {
         0 => format!(r#"{{"id":{id}}}"#),
         _ => format!(r#"{{"id":{id},"name":null}}"#),
     };
-    write(&mut bench, &(0..MANY).map(payload).collect::<Vec<_>>()).await.unwrap();
+    write(&mut bench, &(0..2 * MANY).map(payload).collect::<Vec<_>>()).await.unwrap();
     assert_eq!(how(&bench).await, ["COPY \"", "COPY \""]);
     let found = bench.rows("SELECT name, count(*) FROM rows GROUP BY name ORDER BY name").await;
-    assert_eq!(found, [r#"{"name":"none","count":200}"#, r#"{"name":null,"count":200}"#]);
+    assert_eq!(found, [r#"{"name":"none","count":1600}"#, r#"{"name":null,"count":1600}"#]);
 }
 
 #[tokio::test]
