@@ -7,7 +7,7 @@ use tokio_postgres::{
     types::{Kind, Oid, ToSql, Type},
 };
 
-use super::{failure::Failure, session::Statement, transaction::Transaction};
+use super::{column::Column, failure::Failure, session::Statement, transaction::Transaction};
 
 /// Every column, with whether a row must have a value for it (NOT NULL, no default, and no trigger that may fill it), and with the
 /// sequence of its default if the role may not use it, whether the server alone writes it (generated columns), whether it numbers the
@@ -36,6 +36,12 @@ const TAKES_COPY: &str = "
         AND NOT EXISTS (SELECT FROM pg_attribute a
             WHERE a.attrelid = c.oid AND a.attidentity = 'a' AND a.attname::text = ANY ($2))
     FROM pg_class c WHERE c.oid = $1::regclass";
+
+/// Whether every column has its type.
+const HAVE_TYPES: &str = "
+    SELECT count(*) = cardinality($2) FROM unnest($2, $3) AS c(name, type) JOIN pg_attribute a
+        ON a.attname::text = c.name AND format_type(a.atttypid, a.atttypmod) = c.type
+    WHERE a.attrelid = $1::regclass AND NOT a.attisdropped";
 
 /// A unique index of these columns that is DEFERRABLE: `ON CONFLICT` cannot use it.
 const DEFERRABLE: &str = "
@@ -163,6 +169,24 @@ pub(crate) async fn check_key(
 pub(crate) async fn takes_copy(transaction: &Transaction<'_>, table: &str, names: &[&str]) -> Result<bool, Failure> {
     let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&table, Type::TEXT), (&names, Type::TEXT_ARRAY)];
     let rows = transaction.rows(Statement { text: TAKES_COPY, parameters: &parameters }).await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
+}
+
+/// Whether columns still have the types that they had when they were read. As long as the transaction has written to the table, they
+/// cannot change.
+///
+/// # Errors
+/// The server's error.
+pub(crate) async fn have_types(
+    transaction: &Transaction<'_>,
+    table: &str,
+    columns: &[&Column],
+) -> Result<bool, Failure> {
+    let names: Vec<_> = columns.iter().map(|column| &column.name).collect();
+    let types: Vec<_> = columns.iter().map(|column| &column.stored_as).collect();
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+        [(&table, Type::TEXT), (&names, Type::TEXT_ARRAY), (&types, Type::TEXT_ARRAY)];
+    let rows = transaction.rows(Statement { text: HAVE_TYPES, parameters: &parameters }).await?;
     Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 

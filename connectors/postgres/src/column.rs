@@ -74,7 +74,9 @@ impl Column {
                 let unit = self.time_unit.ok_or("is a number, and the mapping has no `time_unit` for it")?;
                 Datum::Timestamp(of_number(&json, unit)?)
             }
-            Type::TIMESTAMP | Type::TIMESTAMPTZ => Datum::Timestamp(timestamp(&string(&json)?)?),
+            Type::TIMESTAMP | Type::TIMESTAMPTZ => {
+                Datum::Timestamp(timestamp(&string(&json)?, self.ty == Type::TIMESTAMPTZ)?)
+            }
             _ => Datum::Text(match json {
                 Cow::Borrowed(json) => text(json, &self.ty, self.modifier)?,
                 Cow::Owned(json) => text(&json, &self.ty, self.modifier)?.into_owned().into(),
@@ -187,5 +189,27 @@ mod tests {
         assert_eq!(cast(Type::INTERVAL_ARRAY, "interval(0)[]"), "t0::interval(0)[]");
         assert_eq!(cast(Type::VARCHAR, "character varying(3)"), r#"t0::"pg_catalog"."varchar""#);
         assert_eq!(cast(Type::BIT, "bit(3)"), r#"t0::"pg_catalog"."bit""#);
+    }
+
+    #[test]
+    fn texts_are_compared_by_the_server_where_its_collation_takes_different_ones_for_equal() {
+        let column = Column::of_type(Type::TEXT);
+        assert!(column.is_exact() && !column.cast("t0").contains("COLLATE"));
+        let column = Column { collation: Some(r#""public"."ci""#.to_owned()), ..column };
+        assert!(!column.is_exact());
+        assert_eq!(column.cast("t0"), r#"t0::"pg_catalog"."text" COLLATE "public"."ci""#);
+    }
+
+    #[test]
+    fn a_type_that_rounds_or_compares_in_its_own_way_is_compared_by_the_server() {
+        for ty in
+            [Type::NUMERIC, Type::FLOAT8, Type::BPCHAR, Type::JSONB, Type::INTERVAL, Type::INET, Type::TIMESTAMPTZ]
+        {
+            assert!(!Column::of_type(ty.clone()).is_exact(), "{ty}");
+        }
+        for ty in [Type::INT4, Type::UUID, Type::BYTEA, Type::DATE] {
+            assert!(Column::of_type(ty.clone()).is_exact(), "{ty}");
+        }
+        assert!(Column { modifier: -1, ..Column::of_type(Type::TIMESTAMPTZ) }.is_exact());
     }
 }

@@ -26,12 +26,15 @@ pub(crate) enum Failure {
     NoHost(Vec<(String, Failure)>),
     /// The table does not match the mapping.
     Table(String),
+    /// The table was altered since its columns were read.
+    Altered,
 }
 
 impl Failure {
     /// Whether the session can take the next transaction.
     pub(crate) fn leaves_session_intact(&self) -> bool {
-        self.answer().is_some_and(|answer| leaves_session_intact(answer, meaning(answer)))
+        matches!(self, Self::Altered)
+            || self.answer().is_some_and(|answer| leaves_session_intact(answer, meaning(answer)))
     }
 
     /// The server's error, if there is one.
@@ -46,7 +49,7 @@ impl Failure {
     pub(crate) fn meaning(&self) -> TargetFailure {
         match self {
             Self::Client(error) => error.as_db_error().map_or_else(|| class_of_client_error(error), meaning),
-            Self::NoAnswer(_) => TargetFailure::Busy,
+            Self::NoAnswer(_) | Self::Altered => TargetFailure::Busy,
             Self::Table(_) => TargetFailure::NotReady,
             Self::NoHost(hosts) => {
                 // A host that is starting may take writes soon, and another one may know the user.
@@ -83,6 +86,7 @@ impl Failure {
                 each.collect::<Vec<_>>().join("; ")
             }
             Self::Table(text) => text.clone(),
+            Self::Altered => "the type of a column was altered; the batch is written again".to_owned(),
         }
     }
 }

@@ -173,6 +173,33 @@ impl Layout {
         self.copy_of(&self.all().0, rows)
     }
 
+    /// The indices of all columns.
+    pub(crate) fn indices(&self) -> Vec<usize> {
+        self.all().0
+    }
+
+    /// Copies rows of these columns. `false` if a part is `None`, as for [`Transaction::copy`].
+    ///
+    /// # Errors
+    /// The server's error, or [`Failure::Altered`]: the binary format does not say what a value is, so it would be read as another
+    /// one by another type.
+    pub(crate) async fn copy_in(
+        &self,
+        transaction: &Transaction<'_>,
+        statement: &str,
+        indices: &[usize],
+        parts: impl Iterator<Item = Option<Vec<Bytes>>> + Send,
+    ) -> Result<bool, Failure> {
+        if !transaction.copy(statement, parts).await? {
+            return Ok(false);
+        }
+        let (_, columns) = self.of(indices.iter().copied());
+        match catalog::have_types(transaction, &self.name.to_string(), &columns).await? {
+            true => Ok(true),
+            false => Err(Failure::Altered),
+        }
+    }
+
     /// The data of a copy of complete rows, in chunks.
     pub(crate) fn chunks(&self, rows: &[Row<'_>]) -> Vec<Bytes> {
         copy::chunks(&self.all().1, rows.iter().map(|row| row.data.iter().map(Option::as_ref)))
@@ -207,6 +234,13 @@ impl Layout {
         let write = Write { text, values: rows::parameters(rows.iter(), &columns, &indices), columns };
         let ranks = transaction.rows(Statement { text: &write.text, parameters: &write.parameters() }).await?;
         Ok(ranks.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// A query of what is compared to find a redelivered row by these columns; `None` if they are not all written.
+    pub(crate) fn read_written(&self, index: &[String]) -> Option<String> {
+        let is_written = |name: &String| self.columns.iter().any(|column| column.name == *name);
+        let names: Vec<_> = self.columns.iter().map(Column::quoted).collect();
+        index.iter().all(is_written).then(|| format!("SELECT {} FROM {}", names.join(", "), self.name))
     }
 
     /// Whether both layouts read values in the same way.

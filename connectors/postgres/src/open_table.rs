@@ -161,7 +161,9 @@ impl OpenTable {
             if self.shared.plan.key.is_empty() && !layout.columns.is_empty() {
                 // A redelivered record looks for its row, for which inserting takes no privilege.
                 let indexes = unique_indexes(&transaction, &layout.name).await?;
-                writes.extend(indexes.iter().map(|index| skipping(layout.insert(&[]), Some(index), &layout)));
+                if let Some(read) = indexes.iter().find_map(|index| layout.read_written(index)) {
+                    transaction.execute(Statement { text: &format!("EXPLAIN {read}"), parameters: &[] }).await?;
+                }
             }
             for write in &mut writes {
                 write.text = format!("EXPLAIN {}", write.text).into();
@@ -272,12 +274,13 @@ impl OpenTable {
                 return execute(transaction, skipping(layout.insert(rows), violated, layout)).await;
             };
             let parts = copy::parts(rows).map(|rows| Some(layout.chunks(rows)));
-            return transaction.copy(&copy, parts).await.map(drop);
+            return layout.copy_in(transaction, &copy, &layout.indices(), parts).await.map(drop);
         }
         let ranks = layout.ranks(transaction, rows).await?;
         for (indices, rows) in by_columns(rows, &ranks, self.shared.plan.replace) {
             if let Some(copy) = copy_of(&indices, rows.len()) {
-                transaction.copy(&copy, [Some(layout.chunks_of(&indices, &rows))].into_iter()).await?;
+                let parts = [Some(layout.chunks_of(&indices, &rows))].into_iter();
+                layout.copy_in(transaction, &copy, &indices, parts).await?;
                 continue;
             }
             for write in layout.insert_of(&indices, &rows) {

@@ -44,7 +44,7 @@ pub(crate) async fn write(
     let written = match layout.copy(records.len()) {
         Some(statement) => {
             let chunks = |part| convert(part).map(|rows| layout.chunks(&rows));
-            transaction.copy(&statement, parts(records).map(chunks)).await
+            layout.copy_in(&transaction, &statement, &layout.indices(), parts(records).map(chunks)).await
         }
         None => insert(&transaction, layout, records, convert).await,
     };

@@ -66,7 +66,9 @@ fn simple<'j>(json: &'j str, ty: &Type) -> Result<Cow<'j, str>, Reason> {
             Ok(text)
         }
         Type::DATE => Ok(date(&string(json)?)?.to_string().into()),
-        Type::TIMESTAMP | Type::TIMESTAMPTZ => Ok(timestamp(&string(json)?)?.to_string().into()),
+        Type::TIMESTAMP | Type::TIMESTAMPTZ => {
+            Ok(timestamp(&string(json)?, *ty == Type::TIMESTAMPTZ)?.to_string().into())
+        }
         _ if NUMBERS.contains(ty) || is_extension_type(ty) => plain(json),
         // A number or an array would be read as something else: as seconds, as bits, as a range.
         _ => string(json),

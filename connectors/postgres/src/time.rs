@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, SubsecRound};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
 use danube_sink::TimeUnit;
 
 use super::number::integer;
@@ -48,15 +48,18 @@ pub(crate) fn date(text: &str) -> Result<Date, &'static str> {
     date.ok_or("is not a date such as 2026-03-01")
 }
 
-/// A point in time; one without an offset is in UTC.
+/// A point in time; one without an offset is in UTC. The server has no year 0, and no text means one before it: of a type without an
+/// offset that holds for the year in UTC as well.
 ///
 /// # Errors
 /// What is expected.
-pub(crate) fn timestamp(text: &str) -> Result<Timestamp, &'static str> {
+pub(crate) fn timestamp(text: &str, has_offset: bool) -> Result<Timestamp, &'static str> {
     let time = match infinity(text) {
         Some(false) => Some(Timestamp(i64::MAX)),
         Some(true) => Some(Timestamp(i64::MIN)),
-        None => in_utc(text).and_then(Timestamp::of),
+        None => in_utc(text)
+            .filter(|(time, written)| *written > 0 && (has_offset || time.year() > 0))
+            .map(|(time, _)| Timestamp::of(time)),
     };
     time.ok_or("is not a time such as 2026-03-01T14:05:00Z")
 }
@@ -69,16 +72,19 @@ pub(crate) fn of_number(json: &str, unit: TimeUnit) -> Result<Timestamp, &'stati
     let nanoseconds_each = 1_000_000_000 / unit.per_second();
     let time = integer(json).and_then(|count| {
         let nanoseconds = u32::try_from(count.rem_euclid(unit.per_second()) * nanoseconds_each).ok()?;
-        Timestamp::of(DateTime::from_timestamp(count.div_euclid(unit.per_second()), nanoseconds)?.naive_utc())
+        let time = DateTime::from_timestamp(count.div_euclid(unit.per_second()), nanoseconds)?;
+        (time.year() > 0).then(|| Timestamp::of(time.naive_utc()))
     });
     time.ok_or("is not an integer that a time can be")
 }
 
 impl Timestamp {
-    /// The server has no year 0, and no text of a producer means one before it.
-    fn of(time: NaiveDateTime) -> Option<Self> {
-        let time = time.round_subsecs(6);
-        (time.year() > 0).then(|| Self(time.and_utc().timestamp_micros() - MICROSECONDS))
+    /// Rounds as the server does when it reads text.
+    fn of(time: NaiveDateTime) -> Self {
+        let time = time.and_utc();
+        #[allow(clippy::cast_possible_truncation, reason = "it is at most two million")]
+        let microseconds = (f64::from(time.timestamp_subsec_nanos()) / 1e9 * 1e6).round_ties_even() as i64;
+        Self(time.timestamp() * 1_000_000 + microseconds - MICROSECONDS)
     }
 }
 
@@ -91,7 +97,8 @@ impl fmt::Display for Timestamp {
                 let time =
                     DateTime::from_timestamp_micros(microseconds.saturating_add(MICROSECONDS)).unwrap_or_default();
                 // Without the plus sign that ISO 8601 has before years of more than four digits, and PostgreSQL has not.
-                write!(f, "{:04}-{}", time.year(), time.format("%m-%dT%H:%M:%S%.fZ"))
+                let (year, era) = if time.year() > 0 { (time.year(), "") } else { (1 - time.year(), " BC") };
+                write!(f, "{year:04}-{}{era}", time.format("%m-%dT%H:%M:%S%.fZ"))
             }
         }
     }
@@ -122,19 +129,24 @@ fn day(text: &str) -> Option<NaiveDate> {
 }
 
 fn has_short_year(text: &str) -> bool {
+    let text = text.trim_ascii_start();
     text.strip_prefix(['-', '+']).unwrap_or(text).find('-').is_some_and(|digits| digits < 4)
 }
 
-fn in_utc(text: &str) -> Option<NaiveDateTime> {
+/// A time in UTC, and the year that is written.
+fn in_utc(text: &str) -> Option<(NaiveDateTime, i32)> {
     if has_short_year(text) {
         return None;
+    }
+    if let Some(time) = with_offset(text) {
+        return Some((time.naive_utc(), time.year()));
     }
     let midnight = || day(text).map(|day| day.and_time(NaiveTime::MIN));
     let local = || {
         let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
         formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
     };
-    with_offset(text).map(|time| time.naive_utc()).or_else(midnight).or_else(local)
+    midnight().or_else(local).map(|time| (time, time.year()))
 }
 
 fn with_offset(text: &str) -> Option<DateTime<FixedOffset>> {
@@ -154,6 +166,8 @@ mod tests {
             ("2024-01-01T02:00:00+02:00", "2024-01-01T00:00:00Z"),
             ("2024-01-01T00:00:00.123456Z", "2024-01-01T00:00:00.123456Z"),
             ("2024-01-01T00:00:00.1234567Z", "2024-01-01T00:00:00.123457Z"),
+            ("2024-01-01T00:00:00.1234565Z", "2024-01-01T00:00:00.123456Z"),
+            ("0001-01-01T00:00:00+01:00", "0001-12-31T23:00:00Z BC"),
             ("2024-12-31T23:59:59.9999996Z", "2025-01-01T00:00:00Z"),
             ("2024-12-31T23:59:60Z", "2025-01-01T00:00:00Z"),
             ("2024-01-01 01:00:00.5+01", "2024-01-01T00:00:00.500Z"),
@@ -165,9 +179,10 @@ mod tests {
             ("-infinity", "-infinity"),
             ("Infinity", "infinity"),
         ] {
-            assert_eq!(timestamp(given).map(|time| time.to_string()), Ok(expected.to_owned()), "{given}");
+            assert_eq!(timestamp(given, true).map(|time| time.to_string()), Ok(expected.to_owned()), "{given}");
         }
-        assert_eq!(timestamp("2000-01-01T00:00:01Z"), Ok(Timestamp(1_000_000)));
+        assert_eq!(timestamp("2000-01-01T00:00:01Z", true), Ok(Timestamp(1_000_000)));
+        assert!(timestamp("0001-01-01T00:00:00+01:00", false).is_err());
     }
 
     #[test]
@@ -210,6 +225,7 @@ mod tests {
             "2024-01-01T00:00:00 Asia/Tokyo",
             "",
             "+infinity",
+            "  24-03-01",
             "2024-02-30T00:00:00Z",
             "12:00:00",
             "J2451187",
@@ -222,7 +238,7 @@ mod tests {
             "0000-01-01",
             "-5000-01-01",
         ] {
-            assert!(timestamp(given).is_err() && date(given).is_err(), "{given}");
+            assert!(timestamp(given, true).is_err() && date(given).is_err(), "{given}");
         }
         assert!(date("2024-01-01T23:00:00Z").is_err());
         for given in ["12:00:00+02", "2024-01-01 12:00:00", "now", "allballs", "25:00:00", "infinity"] {

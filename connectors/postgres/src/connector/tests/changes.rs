@@ -47,6 +47,21 @@ async fn a_column_whose_type_is_altered_takes_what_the_new_type_takes() {
 }
 
 #[tokio::test]
+async fn many_rows_for_a_column_whose_type_is_altered_have_the_same_values() {
+    let mut bench = Bench::new("CREATE TABLE rows (id int, v bigint)", MAPPING).await;
+    let payloads: Vec<_> = (0..1_600).map(|id| format!(r#"{{"id":{id},"v":7}}"#)).collect();
+    let payloads: Vec<_> = payloads.iter().map(String::as_str).collect();
+    for (ty, expected) in [("float8", "7"), ("bigint", "7"), ("real", "7"), ("int", "7"), ("text", "\"7\"")] {
+        bench.sql.batch_execute(&format!("TRUNCATE rows; ALTER TABLE rows ALTER v TYPE {ty}")).await.unwrap();
+        while let Err(error) = bench.write(&payloads).await {
+            report!(Err::<(), _>(error), Retryable);
+        }
+        let found = bench.rows("SELECT v, count(*) FROM rows GROUP BY v").await;
+        assert_eq!(found, [format!(r#"{{"v":{expected},"count":1600}}"#)], "{ty}");
+    }
+}
+
+#[tokio::test]
 async fn a_column_that_is_renamed_or_dropped_is_waited_for() {
     let mut bench = Bench::new(TABLE, MAPPING).await;
     for (away, back) in [
