@@ -57,11 +57,7 @@ impl Lines {
     /// Appends a line, synchronized to the disk. After an error, a part of it may be there: the file is then to be replaced.
     pub(crate) fn append(mut self, path: &Path, line: &[u8]) -> io::Result<Appended> {
         let mut file = File::options().read(true).write(true).open(path)?;
-        let (mark, begin) = &self.mark;
-        let mut found = Vec::new();
-        file.seek(SeekFrom::Start(*begin))?;
-        (&mut file).take(mark.len() as u64).read_to_end(&mut found)?;
-        if found != *mark {
+        if !self.are_of(&mut file)? {
             return Ok(Appended::Replaced);
         }
         let line = [checksum(line).as_bytes(), line, b"\n"].concat();
@@ -73,6 +69,23 @@ impl Lines {
         file.sync_data()?;
         self.next += line.len() as u64;
         Ok(Appended::Written(self))
+    }
+
+    /// Whether another process has put its file in the place of this one.
+    pub(crate) fn are_replaced(&self, path: &Path) -> io::Result<bool> {
+        match File::open(path) {
+            Ok(mut file) => self.are_of(&mut file).map(|are| !are),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn are_of(&self, file: &mut File) -> io::Result<bool> {
+        let (mark, begin) = &self.mark;
+        let mut found = Vec::new();
+        file.seek(SeekFrom::Start(*begin))?;
+        file.take(mark.len() as u64).read_to_end(&mut found)?;
+        Ok(found == *mark)
     }
 
     /// The lines in what follows the content of a file; `None` if it is damaged.
@@ -179,8 +192,10 @@ mod tests {
     fn nothing_is_appended_to_the_file_of_another_process() {
         let (lines, path) = created("replaced");
         let (_, other) = Lines::after(b"{\"other\":1}");
+        assert!(!lines.are_replaced(&path).unwrap());
         for content in [&other[..], b"{}", b""] {
             fs::write(&path, content).unwrap();
+            assert!(lines.are_replaced(&path).unwrap());
             assert!(matches!(lines.clone().append(&path, b"late").unwrap(), Appended::Replaced));
             assert_eq!(fs::read(&path).unwrap(), content);
         }

@@ -132,11 +132,16 @@ impl Folder {
         }
     }
 
-    /// Replaces a file by one with room for lines.
-    pub(crate) fn replace(&self, name: &str, content: &[u8]) -> io::Result<Lines> {
+    /// Replaces a file by one with room for lines; `None` if another process has replaced the earlier one of this process.
+    pub(crate) fn replace(&self, name: &str, content: &[u8], earlier: Option<&Lines>) -> io::Result<Option<Lines>> {
+        if let Some(earlier) = earlier
+            && earlier.are_replaced(&self.root.join(name))?
+        {
+            return Ok(None);
+        }
         let (lines, content) = Lines::after(content);
         self.publish(self.stage(name, [content])?, name)?;
-        Ok(lines)
+        Ok(Some(lines))
     }
 
     /// Appends a line to a file that [`replace`](Self::replace) has written; see [`Lines::append`].

@@ -175,8 +175,10 @@ impl Store {
         let (store, prefix) = match &self.backend {
             Backend::Folder(folder) => {
                 let of_task = name.to_owned();
-                let replace = move |folder: &Folder| folder.replace(&of_task, &content);
-                return self.on_disk("write", name, folder, replace).await.map(Expected::File);
+                let earlier = if let Expected::File(lines) = expected { Some(lines.clone()) } else { None };
+                let replace = move |folder: &Folder| folder.replace(&of_task, &content, earlier.as_ref());
+                let lines = self.on_disk("write", name, folder, replace).await?;
+                return lines.map(Expected::File).ok_or_else(|| failure::changed(&self.what("write", name)));
             }
             Backend::Bucket(store, prefix) => (store, prefix),
         };
