@@ -176,7 +176,8 @@ impl Decoding {
         let Some(first) = run.entries().first() else { return };
         let decisions = Some(&self.mapping.decisions).filter(|decisions| !decisions.is_empty());
         if let Some(decision) = decisions.and_then(|decisions| decisions.take(&first.id)) {
-            return batch.push_decided(run.split_to(1), decision);
+            batch.push_decided(run.split_to(1), decision);
+            return self.close_before_stop(batch);
         }
         // Whatever the schema of a record is that is not kept.
         let dropped = self.dropped(run);
@@ -325,7 +326,12 @@ impl Decoding {
             }
         }
         batch.push_invalid(run, reason);
-        if self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop {
+        self.close_before_stop(batch);
+    }
+
+    /// Closes a batch whose invalid record stops the connector: nothing behind that record is written.
+    fn close_before_stop(&self, batch: &mut Batch) {
+        if self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop && !batch.invalid.is_empty() {
             batch.close(Closed::Invalid);
         }
     }
