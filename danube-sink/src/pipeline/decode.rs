@@ -64,15 +64,24 @@ struct Remembered {
     mismatch: Option<String>,
 }
 
-/// Runs of records that are all kept, or all not: each has its length.
+/// Records that follow each other and are all kept, or all not.
+struct Segment {
+    is_kept: bool,
+    len: usize,
+    decompressed: usize,
+}
+
 #[derive(Default)]
-struct Segments(Vec<(usize, bool)>);
+struct Segments(Vec<Segment>);
 
 impl Segments {
-    fn push(&mut self, is_kept: bool) {
+    fn push(&mut self, is_kept: bool, decompressed: usize) {
         match self.0.last_mut() {
-            Some((count, kept)) if *kept == is_kept => *count += 1,
-            _ => self.0.push((1, is_kept)),
+            Some(last) if last.is_kept == is_kept => {
+                last.len += 1;
+                last.decompressed += decompressed;
+            }
+            _ => self.0.push(Segment { is_kept, len: 1, decompressed }),
         }
     }
 }
@@ -167,7 +176,8 @@ impl Decoding {
         let Some(first) = run.entries().first() else { return };
         let decisions = Some(&self.mapping.decisions).filter(|decisions| !decisions.is_empty());
         if let Some(decision) = decisions.and_then(|decisions| decisions.take(&first.id)) {
-            return batch.push_decided(run.split_to(1), decision);
+            batch.push_decided(run.split_to(1), decision);
+            return self.close_before_stop(batch);
         }
         // Whatever the schema of a record is that is not kept.
         let dropped = self.dropped(run);
@@ -211,6 +221,7 @@ impl Decoding {
             if kept == records || size >= bytes || looked_at == RECORDS_AT_ONCE.max(records) {
                 break;
             }
+            let mut decompressed = 0;
             if !needs_no_look {
                 let opened = match known.decoder.open(&entry.bytes) {
                     Err(_) if entry.is_tombstone() => Ok(Opened::tombstone()),
@@ -222,6 +233,7 @@ impl Decoding {
                         break;
                     }
                     Ok(opened) => {
+                        decompressed = opened.content.decompressed_bytes();
                         decoded += opened.own_bytes();
                         run.decode(looked_at, &known.decoder, opened);
                     }
@@ -233,11 +245,12 @@ impl Decoding {
             }
             match self.keeps(run, looked_at) {
                 Ok(keeps) => {
-                    segments.push(keeps);
+                    segments.push(keeps, decompressed);
+                    let entry_bytes = entry.bytes.len() + decompressed;
                     looked_at += 1;
                     kept += usize::from(keeps);
-                    size += if keeps { entry.bytes.len() } else { 0 };
-                    self.bytes += entry.bytes.len();
+                    size += if keeps { entry_bytes } else { 0 };
+                    self.bytes += entry_bytes;
                 }
                 Err(reason) => {
                     invalid = Some(reason);
@@ -247,8 +260,9 @@ impl Decoding {
         }
         self.records += looked_at + 1;
         run.charge(decoded);
-        for (count, is_kept) in segments.0 {
-            let segment = run.split_to(count);
+        for Segment { is_kept, len, decompressed } in segments.0 {
+            let mut segment = run.split_to(len);
+            segment.add_decompressed(decompressed);
             if is_kept { batch.push(segment) } else { self.settle_filtered(segment) }
         }
         let mut alone = None;
@@ -312,7 +326,12 @@ impl Decoding {
             }
         }
         batch.push_invalid(run, reason);
-        if self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop {
+        self.close_before_stop(batch);
+    }
+
+    /// Closes a batch whose invalid record stops the connector: nothing behind that record is written.
+    fn close_before_stop(&self, batch: &mut Batch) {
+        if self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop && !batch.invalid.is_empty() {
             batch.close(Closed::Invalid);
         }
     }

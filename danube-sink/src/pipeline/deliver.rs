@@ -123,8 +123,11 @@ impl Deliver {
             }
             let count = piece.len();
             // A step begins with the write: how long it waits for an instance depends on how many mappings write.
-            let begin = || self.mapping.observer.progress().step(self.write_timeout * 2);
-            let Attempt { answer, waited, took } = self.pool.write(piece.records(), begin).await;
+            let step = || self.mapping.observer.progress().step(self.write_timeout * 2);
+            let begin = || (!self.ends_writes(&work)).then(step);
+            let Some(Attempt { answer, waited, took }) = self.pool.write(piece.records(), begin).await else {
+                return Ok(Unpublished::default());
+            };
             self.mapping.observer.write_waited(waited);
             self.mapping.observer.written(took);
             if answer.is_ok() {

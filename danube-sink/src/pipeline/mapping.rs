@@ -185,8 +185,9 @@ impl Mapping {
 
     /// Marks a partition as detached because its records are not written in time.
     pub(crate) fn detach(&self, partition: &Partition) {
+        // Counted first: whoever sees the partition's flag, and gives records back, also sees that there is one.
+        self.overdue.fetch_add(1, Ordering::Release);
         partition.set_overdue(true);
-        self.overdue.fetch_add(1, Ordering::Relaxed);
         self.detached.notify_waiters();
         self.wake();
     }
@@ -194,12 +195,12 @@ impl Mapping {
     /// Ends that: its records in hand are written, or went back.
     pub(crate) fn end_detachment(&self, partition: &Partition) {
         partition.set_overdue(false);
-        self.overdue.fetch_sub(1, Ordering::Relaxed);
+        self.overdue.fetch_sub(1, Ordering::Release);
     }
 
     /// Whether a partition is detached because its records are not written in time.
     pub(crate) fn is_overdue(&self) -> bool {
-        self.overdue.load(Ordering::Relaxed) > 0
+        self.overdue.load(Ordering::Acquire) > 0
     }
 
     /// Returns when the next partition is detached.

@@ -25,7 +25,7 @@ pub(crate) struct PendingRun {
     /// The ledger's epoch in which they arrived.
     epoch: u32,
     pub(crate) arrived: Instant,
-    /// The bytes of its payloads, and what is [decompressed](Self::add_decompressed) of a large one.
+    /// The bytes of its payloads, and what is [decompressed](Self::add_decompressed) of them.
     bytes: usize,
     /// Its records are of one source, and so name one schema.
     pub(crate) has_one_source: bool,
@@ -59,7 +59,7 @@ impl PendingRun {
         self.range.is_empty()
     }
 
-    /// The bytes of its payloads, and what is decompressed of a large one.
+    /// The bytes of its payloads, and what is decompressed of them.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -125,14 +125,18 @@ impl WriterPool {
     }
 
     /// Makes one attempt to write a batch. The timeout excludes the wait for an instance; what `begin` returns is kept from the
-    /// end of that wait to the answer.
-    pub(crate) async fn write<G>(&self, records: Vec<SinkRecord>, begin: impl FnOnce() -> G) -> Attempt {
+    /// end of that wait to the answer. `None` if it returns none: the write does not begin.
+    pub(crate) async fn write<G>(
+        &self,
+        records: Vec<SinkRecord>,
+        begin: impl FnOnce() -> Option<G>,
+    ) -> Option<Attempt> {
         let asked = Instant::now();
-        let Some(taken) = self.take().await else { return Attempt::of(Err(no_instance()), asked, asked) };
-        let _begun = begin();
+        let Some(taken) = self.take().await else { return Some(Attempt::of(Err(no_instance()), asked, asked)) };
+        let _begun = begin()?;
         let started = Instant::now();
         let answer = attempt(self.timeout, taken.writer.write(records)).await;
-        Attempt::of(answer, asked, started)
+        Some(Attempt::of(answer, asked, started))
     }
 
     /// Asks an instance whether the target can be written to.

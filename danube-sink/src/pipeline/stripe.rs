@@ -62,7 +62,9 @@ impl Stripe {
     /// Runs until the queue is closed and everything is delivered. After an error, the whole pipeline takes no more.
     pub(crate) async fn run(mut self) -> ConnectorResult<()> {
         let outcome = self.deliver_all().await;
-        if outcome.is_err() {
+        if let Err(error) = &outcome {
+            // Here, because the writes in flight may take long.
+            tracing::error!(topic = %self.mapping.topic, "no further records are read: {}", error.report());
             self.stop.cancel();
         }
         self.mapping.stripes()[self.number].end();

@@ -159,6 +159,7 @@ impl ConsumerTask {
         let mut wait = TakeoverWait::default();
         let mut reason = AttachReason::Start;
         loop {
+            let mut is_counted = false;
             if detached.elapsed() > KEY_SHARED_GRACE {
                 name = self.name();
             }
@@ -172,6 +173,7 @@ impl ConsumerTask {
                 Some(Ok(attachment)) => {
                     let since = Instant::now();
                     self.partition.observer.attached(reason);
+                    is_counted = true;
                     let end = self.read(attachment).await;
                     detached = Instant::now();
                     // A stream that ends at once is no success.
@@ -222,7 +224,8 @@ impl ConsumerTask {
                     }
                     self.losses.connection_lost(&self.partition);
                     self.pause(backoff.delay()).await;
-                    reason_of(failure.kind)
+                    // The audit has to see a start or a takeover, also if the first attach after it failed.
+                    if is_counted { reason_of(failure.kind) } else { reason }
                 }
             };
         }

@@ -12,6 +12,8 @@ impl DeliveryLedger {
         match self.slots.get(offset).copied() {
             Some(slot) if slot.state == State::Unknown || slot.fingerprint == fingerprint => {}
             Some(slot) => {
+                // Where none but offset 0 is known, the topic may have none; and a restart would have skipped nothing.
+                let is_certain = self.slots.end() > 1;
                 if slot.attachment == self.attachment {
                     // A reliable topic gives each of its messages an offset.
                     self.is_unreliable = offset == 0 && self.newest == Some(0);
@@ -19,7 +21,7 @@ impl DeliveryLedger {
                 } else {
                     self.carry_into_epoch();
                 }
-                self.restarts += u32::from(!self.is_unreliable);
+                self.restarts += u32::from(is_certain && !self.is_unreliable);
             }
             // Within an attachment, it is a message that another consumer did not acknowledge.
             None if self.newest.is_none() && self.slots.is_far_below(offset) => {

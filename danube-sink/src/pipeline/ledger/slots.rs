@@ -138,7 +138,7 @@ impl Slots {
         self.first = offset;
     }
 
-    fn end(&self) -> u64 {
+    pub(super) fn end(&self) -> u64 {
         self.first + self.ring.len() as u64
     }
 

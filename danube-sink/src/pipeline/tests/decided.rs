@@ -1,8 +1,11 @@
 //! Records that go back to the broker before their dead letters are published.
 
+use tokio::time::sleep;
+
 use super::{
-    bench::{Bench, SECOND},
+    bench::{Bench, SECOND, TOPIC, in_time},
     faults::Fault,
+    memory::Kind,
     target::Answer,
 };
 use crate::config::{OnInvalidRecord, OnRetriesExhausted};
@@ -23,6 +26,25 @@ async fn a_record_that_goes_back_to_the_broker_before_its_dead_letter_is_not_off
         assert_eq!(alone, 1, "record {number}");
     }
     bench.end(pipeline).await;
+}
+
+/// Its verdict is remembered while the target fails, and the records before it go back too.
+#[tokio::test(start_paused = true)]
+async fn nothing_behind_a_record_that_stops_the_connector_is_written_when_it_comes_again() {
+    let mut bench = Bench::with_window(30);
+    bench.mapping().on_invalid_record = OnInvalidRecord::Stop;
+    bench.target.fail_for(TOPIC, 60 * SECOND);
+    bench.publish(5);
+    let mut pipeline = bench.start();
+    sleep(2 * SECOND).await;
+    assert_eq!(bench.target.sizes()[0], 5);
+    bench.publish_to(TOPIC, 1, Kind::Invalid);
+    bench.publish(15);
+    let error = in_time(pipeline.ended()).await.unwrap_err();
+    assert!(error.to_string().contains("invalid"), "{error}");
+    assert!(bench.ledger.entry(5).deliveries > 1, "it went back");
+    assert!(pipeline.drain().await.is_ok());
+    assert_eq!(bench.ledger.confirmations(), [0, 1, 2, 3, 4]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ use tokio::time::{sleep, timeout};
 use super::{
     behaviour::{Behaviour, Reading},
     bench::{Bench, MS, SECOND, TOPIC, in_time},
+    faults::Fault,
     memory::Kind,
 };
 use crate::{config::SubscriptionType, observe::Phase};
@@ -21,6 +22,23 @@ async fn a_topic_that_is_made_later_is_attached_within_half_a_second() {
     timeout(500 * MS, bench.broker.attached(TOPIC)).await.expect("it is looked for four times a second");
     bench.publish(3);
     bench.settled().await;
+    bench.end(pipeline).await;
+}
+
+/// The loss audit takes what it saw before a start for another process's.
+#[tokio::test(start_paused = true)]
+async fn a_start_is_counted_also_if_its_first_attach_fails() {
+    let bench = Bench::new();
+    bench.broker.begin(Fault::AttachFails, SECOND);
+    bench.publish(3);
+    let pipeline = bench.start();
+    bench.settled().await;
+    let attaches = |reason| bench.metric("attaches_total", reason);
+    assert_eq!((attaches("\"start\""), attaches("\"lost_connection\"")), (1.0, 0.0));
+    bench.broker.end_stream(TOPIC, true);
+    bench.publish(3);
+    bench.settled().await;
+    assert_eq!((attaches("\"start\""), attaches("\"lost_connection\"")), (1.0, 1.0));
     bench.end(pipeline).await;
 }
 

@@ -62,6 +62,7 @@ pub(super) enum Kind {
 
 const BYTES_SCHEMA: u64 = 1;
 const JSON_SCHEMA: u64 = 2;
+pub(super) const AVRO_SCHEMA: u64 = 4;
 
 /// The number of a message in the ledger, read from its payload.
 pub(super) fn number_of(payload: &[u8]) -> usize {
@@ -235,13 +236,14 @@ impl Broker for MemoryBroker {
         let schema_type = match id {
             BYTES_SCHEMA => SchemaType::Bytes,
             JSON_SCHEMA => SchemaType::JsonSchema,
+            AVRO_SCHEMA => SchemaType::Avro,
             _ => return Err(BrokerFailure::new(FailureKind::Missing, "no such schema")),
         };
         Ok(SchemaInfo {
             subject: format!("subject-{id}"),
             version: version.unwrap_or(1),
             schema_type,
-            definition: String::new(),
+            definition: r#""bytes""#.to_owned(),
             fingerprint: String::new(),
         })
     }

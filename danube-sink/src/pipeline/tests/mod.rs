@@ -6,6 +6,8 @@
 mod batches;
 mod behaviour;
 mod bench;
+#[cfg(feature = "avro")]
+mod compressed;
 mod decided;
 mod detaching;
 mod drain;

@@ -31,13 +31,19 @@ pub(super) fn partition() -> (Arc<Partition>, UnboundedReceiver<Settlement>) {
 
 /// A run of so many records of ten bytes.
 pub(super) fn run(partition: &Arc<Partition>, count: u64) -> PendingRun {
-    let source = Arc::new(MessageSource::of_topic(Arc::clone(&partition.topic)));
+    run_of(partition, count, Bytes::from_static(b"0123456789"), None)
+}
+
+/// A run of so many records with this payload, which names this schema.
+pub(super) fn run_of(partition: &Arc<Partition>, count: u64, payload: Bytes, schema: Option<u64>) -> PendingRun {
+    let schema = schema.map(|id| (id, Some(1)));
+    let source = Arc::new(MessageSource { schema, ..MessageSource::of_topic(Arc::clone(&partition.topic)) });
     let entry = |offset| Entry {
         id: RecordId::new(Arc::clone(&source), offset, 2, offset),
         position: offset,
         key: None,
         attributes: None,
-        bytes: Bytes::from_static(b"0123456789"),
+        bytes: payload.clone(),
         decoded: Default::default(),
         value: Default::default(),
         settled: Flag::default(),

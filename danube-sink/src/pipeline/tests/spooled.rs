@@ -358,8 +358,8 @@ async fn a_restart_of_the_connector_is_none_of_a_topic_without_offsets() {
     bench.map(TOPIC);
     bench.create(TOPIC);
     let folder = Folder::new();
-    for _ in 0..3 {
-        bench.publish(3);
+    for count in [1, 1, 3, 3] {
+        bench.publish(count);
         let process = start(&bench, &folder, 1 << 30);
         in_time(bench.ledger.delivered_all()).await;
         process.end().await;

@@ -3,9 +3,10 @@
 use tokio::time::{sleep, timeout};
 
 use super::{
-    bench::{Bench, SECOND, in_time},
+    bench::{Bench, SECOND, TOPIC, in_time},
     faults::Fault,
     ledger::Order,
+    memory::Kind,
     target::Answer,
 };
 use crate::{
@@ -55,4 +56,30 @@ async fn one_that_ends_the_connector_cuts_no_write_of_another_short() {
         assert_eq!(acked, [true, false, false], "{answer:?}");
         bench.lawful();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_waits_for_an_instance_is_not_written_after_the_error_that_ends_the_connector() {
+    const OTHER: &str = "/default/other";
+    let mut bench = Bench::empty();
+    bench.tasks = 4;
+    bench.ledger.order(Order::None);
+    for topic in [TOPIC, OTHER] {
+        let mapping = bench.map(topic);
+        mapping.batch_size = 1;
+        mapping.consumer.subscription_type = SubscriptionType::Shared;
+        bench.create(topic);
+    }
+    let slow = |seconds| Answer::Slow(seconds * SECOND);
+    // The third batch takes the instance of the second one at once; the fourth waits for that of the first.
+    bench.target.answers([slow(20), slow(20), slow(4), Answer::Fatal, slow(10)]);
+    let mut pipeline = bench.start();
+    bench.publish_to(OTHER, 2, Kind::Plain);
+    sleep(SECOND).await;
+    bench.publish(4);
+    timeout(60 * SECOND, pipeline.ended()).await.expect("it ends").unwrap_err();
+    let _ = in_time(pipeline.drain()).await;
+    let written = bench.target.calls().iter().filter(|call| call.numbers[0] >= 2).count();
+    assert_eq!(written, 3);
+    bench.lawful();
 }

@@ -117,6 +117,17 @@ fn an_attachment_that_begins_far_below_is_a_restart_of_offsets() {
 }
 
 #[test]
+fn another_message_at_the_only_offset_that_is_known_is_new_and_no_restart_of_offsets() {
+    let mut bench = Bench::new();
+    bench.ledger.resume(&[Remembered { offset: 0, fingerprint: 1 }]);
+    for publish_time in 1..4 {
+        bench.publish_time = publish_time;
+        assert_eq!((bench.receive(0), bench.ledger.restarts()), (Arrival::New, 0));
+        bench.reattach();
+    }
+}
+
+#[test]
 fn a_topic_that_is_not_reliable_has_no_offsets_and_each_message_is_new() {
     let mut bench = Bench::new();
     for number in 0..100 {
