@@ -32,12 +32,8 @@ pub(crate) fn insert_latest(table: &TableName, columns: &[&Column]) -> String {
 fn insert_from(table: &TableName, columns: &[&Column], rows: &str, replaces: bool) -> String {
     let all: Vec<_> = columns.iter().copied().enumerate().collect();
     let (keys, others) = split_keys(columns);
-    let (names, values, key) = (list(&all, name), list(&all, value), list(&keys, name));
-    let conflict = match (keys.is_empty(), replaces && !others.is_empty()) {
-        (true, _) => String::new(),
-        (_, false) => format!(" ON CONFLICT ({key}) DO NOTHING"),
-        _ => format!(" ON CONFLICT ({key}) DO UPDATE SET {}", list(&others, replaced)),
-    };
+    let (names, values) = (list(&all, name), list(&all, value));
+    let conflict = if keys.is_empty() { String::new() } else { on_conflict(&keys, &others, replaces) };
     // The alias is needed because the table's name may be EXCLUDED.
     format!("INSERT INTO {table} AS held ({names}) SELECT {values} FROM {rows}{conflict}")
 }
@@ -52,15 +48,24 @@ pub(crate) fn update_then_insert(table: &TableName, columns: &[&Column]) -> Vec<
     let (rows, key) = (rows(columns, Beside::Nothing), same_key(&keys));
     let set = list(&others, |number, column| format!("{} = rows.v{number}", column.quoted()));
     let update = format!("UPDATE {table} AS held SET {set} FROM {rows} WHERE {key}");
-    let (names, values, names_of_key) = (list(&all, name), list(&all, value), list(&keys, name));
+    let (names, values) = (list(&all, name), list(&all, value));
     // Another writer may have added the row in between.
-    let conflict =
-        if others.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", list(&others, replaced)) };
+    let conflict = on_conflict(&keys, &others, true);
     let insert = format!(
         "INSERT INTO {table} AS held ({names}) SELECT {values} FROM {rows} \
-         WHERE NOT EXISTS (SELECT FROM {table} AS held WHERE {key}) ON CONFLICT ({names_of_key}) DO {conflict}"
+         WHERE NOT EXISTS (SELECT FROM {table} AS held WHERE {key}){conflict}"
     );
     if others.is_empty() { vec![insert] } else { vec![update, insert] }
+}
+
+/// What an `INSERT` does where the key exists.
+fn on_conflict(keys: &[Numbered<'_>], others: &[Numbered<'_>], replaces: bool) -> String {
+    let (key, replaced) =
+        (list(keys, name), |_: usize, column: &Column| format!("{0} = EXCLUDED.{0}", column.quoted()));
+    match replaces && !others.is_empty() {
+        true => format!(" ON CONFLICT ({key}) DO UPDATE SET {}", list(others, replaced)),
+        false => format!(" ON CONFLICT ({key}) DO NOTHING"),
+    }
 }
 
 /// `DELETE` of rows by the columns of their key.
@@ -116,8 +121,4 @@ fn name(_: usize, column: &Column) -> String {
 
 fn value(number: usize, _: &Column) -> String {
     format!("v{number}")
-}
-
-fn replaced(_: usize, column: &Column) -> String {
-    format!("{0} = EXCLUDED.{0}", column.quoted())
 }
