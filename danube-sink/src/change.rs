@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use crate::{
     json,
-    record::{Field, Pointer},
+    record::{Field, Pointer, uuid_of},
 };
 
 /// What a change does.
@@ -173,10 +173,7 @@ fn is_space(letter: char) -> bool {
 
 /// The version 3 UUID of a text without a namespace, as in Java's `nameUUIDFromBytes`.
 fn uuid(text: &str) -> String {
-    let hash = u128::from_be_bytes(Md5::digest(text).into());
-    let hash = hash & !(0xf << 76 | 0x3 << 62) | 0x3 << 76 | 0x2 << 62;
-    let hex = format!("{hash:032x}");
-    [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| hex[part].to_owned()).join("-")
+    uuid_of(u128::from_be_bytes(Md5::digest(text).into()), 3)
 }
 
 #[cfg(test)]

@@ -104,13 +104,7 @@ impl RecordId {
         digest.update(self.to_string().as_bytes());
         let hash = digest.finish();
         let bits = hash.as_ref().iter().take(16).fold(0, |bits: u128, byte| bits << 8 | u128::from(*byte));
-        // The version and the variant.
-        let bits = bits & !(0xf << 76 | 0b11 << 62) | 5 << 76 | 0b10 << 62;
-        let part = |shift: u32, digits: usize| {
-            let part = bits >> shift & ((1 << (4 * digits)) - 1);
-            format!("{part:0digits$x}")
-        };
-        [part(96, 8), part(80, 4), part(64, 4), part(48, 4), part(0, 12)].join("-")
+        uuid_of(bits, 5)
     }
 
     /// Idempotency key of a batch, in 64 hexadecimal digits: equal for the same records, in the same order, of the same
@@ -162,6 +156,14 @@ impl RecordId {
     pub fn sequence(&self) -> u64 {
         self.sequence
     }
+}
+
+/// The UUID of a hash, as RFC 9562 marks it with its version.
+pub(crate) fn uuid_of(hash: u128, version: u128) -> String {
+    // The version and the variant.
+    let bits = hash & !(0xf << 76 | 0b11 << 62) | version << 76 | 0b10 << 62;
+    let hex = format!("{bits:032x}");
+    [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| hex[part].to_owned()).join("-")
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ pub use self::{
 pub(crate) use self::{
     builder::microseconds,
     chunk::{Chunk, Entry, Flag, Origin, record_size},
+    id::uuid_of,
     source::MessageSource,
 };
 use crate::schema::{
