@@ -200,7 +200,7 @@ fn data_type(kind: &ColumnType) -> Option<DataType> {
         ColumnType::Bool => DataType::Boolean,
         ColumnType::String
         | ColumnType::FixedString(_)
-        | ColumnType::Enum(_)
+        | ColumnType::Enum { .. }
         | ColumnType::Uuid
         | ColumnType::Ipv4
         | ColumnType::Ipv6 => DataType::Utf8,

@@ -11,6 +11,7 @@ use super::{
     native::{self, Block},
     opened::Target,
     row::{Lines, Made, Rows},
+    schema::new_columns,
     server::{Insert, Server},
     table::{Format, Table},
 };
@@ -26,7 +27,7 @@ pub(super) enum Part {
 
 impl Server {
     /// The format that the rows of a mapping have, unless it does not carry them.
-    fn format_of(&self, table: &Table) -> Format {
+    pub(super) fn format_of(&self, table: &Table) -> Format {
         match table.format {
             // Inserts are written together if their statements are equal, and those of `Native` name the columns that its rows have.
             Format::Native if !self.has_native || table.async_insert || table.changes_reading() => Format::JsonEachRow,
@@ -48,13 +49,36 @@ impl Server {
         }
     }
 
-    /// Sends the rows of records: as JSON if the format does not carry them.
+    /// Sends rows that were made for columns that were read for an earlier batch. `None` if the server would not notice that these are
+    /// no longer what the rows need.
+    pub(super) async fn send_unread(
+        &self,
+        target: Target<'_>,
+        columns: &Columns,
+        made: &Made<'_, Part>,
+    ) -> Option<Result<(), Failure>> {
+        let Target { table, .. } = target;
+        let lacks_one = table.named_columns().any(|name| columns.index(name).is_none());
+        // The table may have a column for what has none, and one that takes what none takes.
+        if !made.rejected.is_empty() || table.on_new_field == OnNewField::Ignore || lacks_one {
+            return None;
+        }
+        if !new_columns(table, columns, &made.records).is_empty() {
+            return None;
+        }
+        let blocks = made.parts.iter().map(|part| if let Part::Native(block) = part { Some(block) } else { None });
+        let encoded = native::encoded(columns, false, &blocks.collect::<Option<Vec<_>>>()?)?;
+        Some(self.send(target, &encoded.insert(Format::Native, &made.records, Some(columns)), false).await)
+    }
+
+    /// Sends the rows of records: `as_json` if the server refuses blocks of them, and if the format does not carry them.
     pub(super) async fn send_rows(
         &self,
         target: Target<'_>,
         columns: &Columns,
         parts: Vec<Part>,
         records: &[SinkRecord],
+        as_json: bool,
     ) -> Result<(), Failure> {
         let (mut lines, mut blocks) = (Vec::new(), Vec::new());
         #[cfg(feature = "arrow")]
@@ -71,10 +95,11 @@ impl Server {
         }
         match self.format_of(target.table) {
             Format::Native => {
-                if let Some(encoded) = native::encoded(columns, &blocks) {
+                let encoded = native::encoded(columns, true, &blocks.iter().collect::<Vec<_>>());
+                if let Some(encoded) = encoded.filter(|_| !as_json) {
                     let insert = encoded.insert(Format::Native, records, Some(columns));
                     match self.send(target, &insert, false).await {
-                        // For JSON, the server says which column it is, and converts what it may not convert here.
+                        // For JSON, the server says which column it is, and takes more types.
                         Err(Failure { class: TargetFailure::Refused | TargetFailure::Misconfigured, .. }) => {}
                         sent => return sent,
                     }

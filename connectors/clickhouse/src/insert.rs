@@ -8,7 +8,7 @@ use tokio::task::yield_now;
 #[cfg(feature = "arrow")]
 use super::arrow::Converter;
 use super::{
-    answer::{Hidden, is_denied, is_missing_table, is_of_table, makes_no_table},
+    answer::{Hidden, is_denied, is_missing_table, is_of_table, makes_no_table, may_be_for_columns},
     column::Columns,
     opened::{Opened, Target},
     row::Made,
@@ -114,12 +114,26 @@ impl Server {
     async fn insert(self: &Arc<Self>, target: Target<'_>, records: &[SinkRecord]) -> ConnectorResult<()> {
         let Target { table, .. } = target;
         let known = target.known_columns();
+        let (mut made, mut as_json) = (None, false);
+        if let Some(columns) = known.as_ref().filter(|_| self.format_of(table) == Format::Native) {
+            let rows = self.made(table, columns, records);
+            match self.send_unread(target, columns, &rows).await {
+                Some(Ok(())) => {
+                    target.opened.awaited.forget();
+                    return Ok(());
+                }
+                Some(Err(failure)) if !may_be_for_columns(&failure) => return Err(failure.into()),
+                // If the columns are the same, the blocks would be refused again.
+                sent => as_json = sent.is_some(),
+            }
+            made = Some(rows);
+        }
         // A task of its own reads the columns while this one makes rows, for those that the table most likely still has.
         let (server, statement, hidden) = (Arc::clone(self), describe_statement(target.name), target.hidden());
         let describing = tokio::spawn(async move { server.query(&statement, hidden).await });
         // The tasks that send the statement may wait for this thread.
         yield_now().await;
-        let made = known.as_ref().map(|columns| self.made(table, columns, records));
+        let made = made.or_else(|| known.as_ref().map(|columns| self.made(table, columns, records)));
         let described =
             describing.await.map_err(|error| ConnectorError::fatal(format!("describe the table: {error}")))?;
         let described = match (described, &target.opened.new_table) {
@@ -140,6 +154,7 @@ impl Server {
         let (mut columns, mut rows) = match (known, made) {
             (Some(columns), Some(rows)) if columns.is_current(&described) => (columns, rows),
             _ => {
+                as_json = false;
                 let columns = self.read(target, described)?;
                 let rows = self.made(table, &columns, records);
                 (columns, rows)
@@ -152,6 +167,7 @@ impl Server {
             }
             added => {
                 added?;
+                as_json = false;
                 columns = self.describe(target).await?;
                 rows = self.made(table, &columns, records);
             }
@@ -171,7 +187,7 @@ impl Server {
         }
         let Made { parts, records, mut rejected, .. } = rows;
         if !records.is_empty() {
-            match self.send_rows(target, &columns, parts, &records).await {
+            match self.send_rows(target, &columns, parts, &records, as_json).await {
                 Err(failure) if self.is_at_fault(target, &columns, &failure).await => {
                     rejected.merge(target.rejected(&records, &cannot(&failure)));
                 }

@@ -5,9 +5,9 @@
 //!   └── another type or value: the lines of all parts are sent as they are
 //! ```
 //!
-//! A block names its columns with their types, so the server converts them where the table's differ, and parses no text. A record without a
-//! value for a column gets the type's default. So a column whose own default would count is carried only if all records have a
-//! value for it, or none.
+//! A block names its columns with their types, and the server refuses it if the table has others: so rows can be made of columns that
+//! were read for an earlier batch. A record without a value for a column gets the type's default. So a column whose own default would
+//! count is carried only if all records have a value for it, or none.
 
 mod cells;
 
@@ -80,15 +80,16 @@ impl Collector for Reader<'_> {
     }
 }
 
-/// The blocks of the parts of a batch; `None` if the format does not carry the rows as they are.
-pub(super) fn encoded<'c>(columns: &'c Columns, blocks: &[Block]) -> Option<Encoded<'c>> {
+/// The blocks of the parts of a batch; `None` if the format does not carry the rows as they are. Columns that are not `current` may
+/// have a default meanwhile.
+pub(super) fn encoded<'c>(columns: &'c Columns, current: bool, blocks: &[&Block]) -> Option<Encoded<'c>> {
     let rows: usize = blocks.iter().map(|block| block.rows).sum();
     let of_blocks: Vec<_> = blocks.iter().map(|block| block.cells.as_ref()).collect::<Option<_>>()?;
     let mut kept: Vec<(usize, &Column, &Cells)> = Vec::new();
     for (index, column) in columns.iter().enumerate() {
         let of_blocks = of_blocks.iter().filter_map(|cells| cells[index].as_ref());
         let values: usize = of_blocks.clone().map(Cells::values).sum();
-        if column.has_default && values > 0 && values < rows {
+        if (column.has_default || !current) && values > 0 && values < rows {
             return None;
         }
         kept.extend(of_blocks.max_by_key(|cells| cells.values()).map(|cells| (index, column, cells)));

@@ -29,7 +29,7 @@ const OF_VIEWS: [&str; 2] = [
 ];
 /// The names of the setting by which `Distributed` tables answer late enough: the current one, and that of older servers.
 const DISTRIBUTED: [&str; 2] = ["distributed_foreground_insert", "insert_distributed_sync"];
-/// The setting by which a server converts the types of `Native`.
+/// The setting without which a server refuses blocks of other types than those of the table.
 const CONVERSION: &str = "input_format_native_allow_types_conversion";
 
 /// A server that has answered.
@@ -47,7 +47,7 @@ pub(super) struct Server {
     has_view_deduplication: bool,
     /// Its name of the setting by which a `Distributed` table answers when the shards have the rows.
     distributed: Option<&'static str>,
-    /// Whether it converts the types of `Native` to those of a table.
+    /// Whether it compares the types of `Native` with those of a table.
     pub(super) has_native: bool,
     /// Whether it reads `ArrowStream`.
     pub(super) has_arrow: bool,
@@ -226,8 +226,7 @@ impl Server {
         }
         settings.extend(table.settings.iter().flatten().map(|(name, value)| (name.as_str(), value.clone())));
         match insert.format {
-            // A profile of the user may have it off.
-            Format::Native => drop(settings.insert(CONVERSION, digit(true))),
+            Format::Native => drop(settings.insert(CONVERSION, digit(false))),
             // A value that a record does not have is null in Arrow.
             Format::ArrowStream => drop(settings.insert("input_format_null_as_default", digit(true))),
             Format::JsonEachRow => {}

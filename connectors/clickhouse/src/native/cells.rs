@@ -71,8 +71,11 @@ enum Form {
         digits: usize,
         is_utc: bool,
     },
-    /// The number of each name, in two bytes; the server checks that the enum has it.
-    Enum(Vec<(String, i16)>),
+    /// The number of each name, in so many bytes.
+    Enum {
+        bytes: usize,
+        names: Vec<(String, i64)>,
+    },
     Uuid,
     Ipv4,
     Ipv6,
@@ -232,9 +235,9 @@ impl Form {
             ColumnType::FixedString(bytes) => {
                 return Some((format!("FixedString({bytes})"), Self::FixedString { bytes: *bytes }));
             }
-            ColumnType::Enum(names) => {
-                let numbers = names.iter().map(|(name, number)| Some((name.clone(), i16::try_from(*number).ok()?)));
-                return Some(("Int16".to_owned(), Self::Enum(numbers.collect::<Option<_>>()?)));
+            ColumnType::Enum { kind, names } => {
+                let bytes = if kind.starts_with("Enum8") { 1 } else { 2 };
+                return Some((kind.clone(), Self::Enum { bytes, names: names.clone() }));
             }
             // The time zone is for texts alone.
             ColumnType::DateTime64 { digits, zone } => {
@@ -276,9 +279,9 @@ impl Form {
             Self::Float64 | Self::Ticks { .. } => 8,
             Self::Uuid | Self::Ipv6 => 16,
             // The default of an enum is its lowest number.
-            Self::Enum(names) => {
+            Self::Enum { bytes, names } => {
                 let lowest = names.iter().map(|(_, number)| *number).min().unwrap_or_default();
-                return to.extend(lowest.to_le_bytes());
+                return to.extend(&lowest.to_le_bytes()[..*bytes]);
             }
         };
         to.resize(to.len() + zeros, 0);
@@ -317,9 +320,10 @@ impl Form {
                 let kept = json.len() - fraction.len().saturating_sub(*digits);
                 to.extend(i64::try_from(decimal(&json[..kept], *digits)?).ok()?.to_le_bytes());
             }
-            Self::Enum(names) => {
+            Self::Enum { bytes, names } => {
                 let text = string(json)?;
-                to.extend(names.iter().find(|(name, _)| *name == text)?.1.to_le_bytes());
+                let (_, number) = names.iter().find(|(name, _)| *name == text)?;
+                to.extend_from_slice(number.to_le_bytes().get(..*bytes)?);
             }
             Self::Uuid => {
                 let number = u128::from_str_radix(&string(json)?.replace('-', ""), 16).ok()?;

@@ -63,9 +63,10 @@ async fn a_value_that_a_record_does_not_have_is_the_tables_default() {
     }
 }
 
-/// Every type that `Native` carries, with values of each.
+/// Every type that `Native` carries, with values of each. `unchanged` compares what is then in the table.
 #[tokio::test]
 async fn types_and_values_go_as_native_blocks_where_these_carry_them() {
+    let server = Process::start_of(Engine::Current);
     for (kind, values) in [
         ("UInt8", &["255", "true", "\"7\"", "1e2"][..]),
         ("Int64", &["-9223372036854775808"]),
@@ -91,12 +92,15 @@ async fn types_and_values_go_as_native_blocks_where_these_carry_them() {
         ("Map(UInt8, Array(String))", &["{}", "{\"7\":[\"x\"]}"]),
         ("SimpleAggregateFunction(max, Int64)", &["7"]),
     ] {
-        let server = server(&[("v", kind, "")]);
-        let mut connector = connector(&server.url(), "time_unit = 's'");
-        initialize(&mut connector).await.expect("the script");
-        let payloads = values.iter().map(|value| format!("{{\"v\":{value}}}")).chain(["{}".to_owned()]);
-        connector.process_batch(records(payloads)).await.unwrap_or_else(|error| panic!("{kind}: {error:?}"));
-        assert_inserted(&server, "(`v`) FORMAT Native");
+        server.ask("DROP TABLE IF EXISTS t");
+        server.ask(&format!("CREATE TABLE t (v {kind}) ENGINE = MergeTree ORDER BY tuple()"));
+        let mut connector = started(&server, "time_unit = 's'").await;
+        for more in [None, Some("{}".to_owned())] {
+            let payloads = values.iter().map(|value| format!("{{\"v\":{value}}}")).chain(more);
+            connector.process_batch(records(payloads)).await.unwrap_or_else(|error| panic!("{kind}: {error:?}"));
+            assert_eq!(connector.server.unconverted.get(), 0, "{kind}");
+        }
+        assert_eq!(server.ask("SELECT count() FROM t"), (2 * values.len() + 1).to_string(), "{kind}");
     }
 }
 
@@ -182,4 +186,62 @@ async fn rows_that_the_server_refuses_as_native_are_sent_as_json() {
     assert_inserted(&server, "FORMAT JSONEachRow");
     let inserts = server.requests().iter().filter(|request| is_insert(request)).count();
     assert_eq!(inserts, 3, "the check at start, Native, and JSON");
+}
+
+/// What the table has become meanwhile counts, although nobody asks for it before an insert.
+#[tokio::test]
+async fn an_altered_table_is_noticed() {
+    let server = Process::start_of(Engine::Current);
+    server.ask(
+        "CREATE TABLE t (k UInt64, n UInt64, s LowCardinality(String), e Enum8('a' = 1)) ENGINE = MergeTree ORDER BY k",
+    );
+    let mut connector = started(&server, "").await;
+    for (alter, payloads, expected) in [
+        ("ADD COLUMN d UInt8 DEFAULT 7", &[r#"{"k":1,"n":1,"s":"x","e":"a"}"#][..], Some("1\t1\tx\ta\t7")),
+        ("MODIFY COLUMN n UInt8", &[r#"{"k":1,"n":300}"#], None),
+        ("MODIFY COLUMN n UInt16", &[r#"{"k":1,"n":300}"#], Some("1\t300\t\ta\t7")),
+        ("MODIFY COLUMN n String", &[r#"{"k":1,"n":300}"#], Some("1\t300\t\ta\t7")),
+        ("MODIFY COLUMN e Enum8('a' = 1, 'b' = 2)", &[r#"{"k":1,"e":"a"}"#], Some("1\t\t\ta\t7")),
+        ("MODIFY COLUMN e Enum16('a' = 3, 'b' = 2)", &[r#"{"k":1,"e":"a"}"#], Some("1\t\t\ta\t7")),
+        (
+            "MODIFY COLUMN s DEFAULT 'none'",
+            &[r#"{"k":1,"s":"x"}"#, r#"{"k":2}"#],
+            Some("1\t\tx\tb\t7\n2\t\tnone\tb\t7"),
+        ),
+        ("ADD COLUMN more Array(UInt8)", &[r#"{"k":1,"more":[1]}"#], Some("1\t\tnone\tb\t7\t[1]")),
+        ("DROP COLUMN n", &[r#"{"k":1,"n":1}"#], None),
+        ("ADD COLUMN n UInt8 AFTER k", &[r#"{"k":1,"n":1}"#], Some("1\t1\tnone\tb\t7\t[]")),
+    ] {
+        server.ask(&format!("ALTER TABLE t {alter}"));
+        let answer = connector.process_batch(records(payloads)).await;
+        match expected {
+            Some(_) => answer.unwrap_or_else(|error| panic!("{alter}: {error:?}")),
+            None => assert!(answer.is_err(), "{alter}"),
+        }
+        assert_eq!(server.ask("SELECT * FROM t ORDER BY k FORMAT TSV"), expected.unwrap_or_default(), "{alter}");
+        server.ask("TRUNCATE TABLE t");
+    }
+}
+
+#[tokio::test]
+async fn columns_are_read_again_only_where_blocks_do_not_tell_that_they_changed() {
+    for (mapping, payloads, describes) in [
+        ("", &[r#"{"n":1}"#, r#"{"n":2}"#][..], 0),
+        // Some have a value: there may be a default.
+        ("", &[r#"{"n":1,"s":"x"}"#, r#"{"n":2}"#], 1),
+        // There may be a column for it, or one that takes it.
+        ("", &[r#"{"n":1}"#, r#"{"n":1,"new":1}"#], 1),
+        ("", &[r#"{"n":1}"#, r#"{"n":-1}"#], 1),
+        ("on_new_field = 'ignore'", &[r#"{"n":1}"#], 1),
+        ("format = 'json_each_row'", &[r#"{"n":1}"#], 1),
+    ] {
+        let server = server(&[("n", "UInt8", ""), ("s", "String", "")]);
+        let mut connector = connector(&server.url(), mapping);
+        initialize(&mut connector).await.expect("the script");
+        let before = server.requests().len();
+        let _ = connector.process_batch(records(payloads)).await;
+        let read =
+            server.requests().iter().skip(before).filter(|request| request.text().starts_with("DESCRIBE")).count();
+        assert_eq!(read, describes, "{mapping} {payloads:?}");
+    }
 }
