@@ -1,4 +1,4 @@
-//! `arrow_stream` beside `json_each_row`: the server's CPU for the same rows, and rows per second compared with a bare client that
+//! The formats of rows: the server's CPU beside `json_each_row` for the same rows, and rows per second compared with a bare client that
 //! sends Arrow: `cargo bench -p danube-sink-clickhouse --bench formats`; with `-- --quick`, few rows.
 //!
 //! It needs `install-servers`. It prints `figure NAME VALUE GOAL`.
@@ -113,24 +113,27 @@ fn main() {
     let tokio = tokio::runtime::Runtime::new().expect("a runtime");
     let server = Process::start_of(Engine::Current);
     for rows in [Rows::Measurements, Rows::Texts] {
-        let mut ratios: Vec<_> = (0..=pairs).map(|_| tokio.block_on(cpu_ratio(&server, rows, for_cpu))).collect();
-        // The first one warms up.
-        ratios.remove(0);
-        ratios.sort_by(f64::total_cmp);
-        let (name, median) = (rows.name(), ratios[ratios.len() / 2]);
-        println!("figure clickhouse_arrow_server_cpu_{name} {median:.3} <=0.5");
+        let name = rows.name();
+        for (format, shown) in [("native", "native"), ("arrow_stream", "arrow")] {
+            let ratio = || tokio.block_on(cpu_ratio(&server, rows, format, for_cpu));
+            let mut ratios: Vec<_> = (0..=pairs).map(|_| ratio()).collect();
+            // The first one warms up.
+            ratios.remove(0);
+            ratios.sort_by(f64::total_cmp);
+            println!("figure clickhouse_{shown}_server_cpu_{name} {:.3} <=0.5", ratios[ratios.len() / 2]);
+        }
         let what = format!("clickhouse {name} as Arrow, batches of {}", for_speed.batch);
         let ours = async || ours(&server, rows, "arrow_stream", for_speed).await.0;
         tokio.block_on(compare(&what, pairs, async || bare(&server, rows, for_speed).await, ours));
     }
 }
 
-/// The server's CPU for rows as Arrow, in parts of that for the same rows as JSON.
-async fn cpu_ratio(server: &Process, rows: Rows, size: Size) -> f64 {
+/// The server's CPU for rows in a format, in parts of that for the same rows as JSON.
+async fn cpu_ratio(server: &Process, rows: Rows, format: &str, size: Size) -> f64 {
     let (_, json) = ours(server, rows, "json_each_row", size).await;
-    let (_, arrow) = ours(server, rows, "arrow_stream", size).await;
-    println!("{}: {json} ticks of CPU as JSON, {arrow} as Arrow", rows.name());
-    arrow as f64 / json.max(1) as f64
+    let (_, other) = ours(server, rows, format, size).await;
+    println!("{}: {json} ticks of CPU as JSON, {other} as {format}", rows.name());
+    other as f64 / json.max(1) as f64
 }
 
 /// A new table for each run.

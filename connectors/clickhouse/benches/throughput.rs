@@ -167,11 +167,15 @@ async fn bare(server: &Process, kind: Payload, level: u32, size: usize) -> f64 {
 /// The connector, with records as the runtime passes them: with JSON detected, and kept until they are settled.
 async fn ours(server: &Process, kind: Payload, mapping: &str, level: u32, size: usize) -> f64 {
     let table = table(server);
-    // The bare client leaves times to the server's default too.
+    let settings = match server.engine {
+        // JSON, for which the bare client leaves times to the server's default too.
+        Engine::Old => "settings = { date_time_input_format = 'basic' }",
+        Engine::Current => "",
+    };
     let (mut connector, _) = from_toml::<Clickhouse>(&format!(
         "[clickhouse]\napi.url = '{}'\ngzip_level = {level}\n[[clickhouse.topic_mappings]]\n\
          topic = '/default/t'\nsubscription = 's'\ntable = '{table}'\n\
-         settings = {{ date_time_input_format = 'basic' }}\n{mapping}",
+         {settings}\n{mapping}",
         server.url()
     ))
     .expect("a configuration");

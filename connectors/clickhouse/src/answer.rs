@@ -129,6 +129,11 @@ pub(super) fn is_of_table(failure: &Failure) -> bool {
     is_denied(failure) || is_missing_table(failure) || matches!(failure.code, Some(16 | 44 | 47))
 }
 
+/// Whether the table may have other columns than those that the rows were made for.
+pub(super) fn may_be_for_columns(failure: &Failure) -> bool {
+    failure.code.is_some() && matches!(failure.class, NotReady | Refused | Misconfigured)
+}
+
 /// Whether the host says that another one may do it.
 pub(super) fn is_unusable(answer: &Answer) -> bool {
     let (codes, statuses) = UNUSABLE;

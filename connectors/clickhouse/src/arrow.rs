@@ -1,7 +1,7 @@
 //! Rows as an Arrow stream, from lines of JSON whose values are checked already.
 //!
 //! ```text
-//! rows ──Cells, by the types of Columns──▶ RecordBatch ──arrow-ipc──▶ Stream
+//! rows ──Cells, by the types of Columns──▶ RecordBatch ──arrow-ipc──▶ Encoded
 //!   └── another type or value: arrow-json ────┘ │
 //!         a value that Arrow reads differently, or does not have: None, and the batch is sent as JSON
 //! ```
@@ -20,25 +20,19 @@ use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef, TimeU
 
 use self::cells::{Cells, cells};
 use super::{
-    column::{self, Column, ColumnType, Columns, tick_digits},
+    column::{Column, ColumnType, Columns, tick_digits},
     row::Collector,
+    server::Encoded,
     table::Table,
 };
 
 /// The largest precision of a decimal of 128 bits.
 const DIGITS_OF_128_BITS: i64 = 38;
 
-/// Rows as an Arrow stream.
-pub(super) struct Stream<'c> {
-    /// The columns that the rows have.
-    pub(super) columns: Vec<&'c str>,
-    pub(super) bytes: Vec<u8>,
-}
-
 /// The conversion of rows to Arrow.
 pub(super) struct Converter<'c> {
     /// The columns that rows may have.
-    columns: Vec<(&'c str, &'c Column)>,
+    columns: Vec<&'c Column>,
     /// Their indices in the table.
     indices: Vec<usize>,
     /// `None` if a column has a type that Arrow cannot carry.
@@ -51,7 +45,7 @@ impl<'c> Converter<'c> {
         let filled = filled(table, columns);
         // The server reports a missing column when it gets JSON.
         let schema = if table.named_columns().any(is_missing) { None } else { schema(&filled) };
-        let indices = filled.iter().filter_map(|(name, _)| columns.index(name)).collect();
+        let indices = filled.iter().filter_map(|column| columns.index(&column.name)).collect();
         Self { columns: filled, indices, schema }
     }
 
@@ -63,7 +57,7 @@ impl<'c> Converter<'c> {
     /// For each column, its values; `None` if one has a type that only [`read`](Self::read) knows.
     fn cells(&self) -> Option<Vec<Box<dyn Cells>>> {
         let fields = self.schema.as_ref()?.fields();
-        let cells = self.columns.iter().zip(fields).map(|((_, column), field)| {
+        let cells = self.columns.iter().zip(fields).map(|(column, field)| {
             let kind = if let ColumnType::Nullable(kind) = &column.kind { kind } else { &column.kind };
             cells(kind, field.data_type())
         });
@@ -81,11 +75,11 @@ impl<'c> Converter<'c> {
     }
 
     /// The stream of rows; `None` if Arrow cannot carry them as they are.
-    pub(super) fn stream(&self, batches: &[RecordBatch]) -> Option<Stream<'c>> {
+    pub(super) fn stream(&self, batches: &[RecordBatch]) -> Option<Encoded<'c>> {
         let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
         let nulls = |index: usize| batches.iter().map(|batch| batch.column(index).null_count()).sum::<usize>();
         let mut kept = Vec::new();
-        for (index, (_, column)) in self.columns.iter().enumerate() {
+        for (index, column) in self.columns.iter().enumerate() {
             let (nulls, is_nullable) = (nulls(index), matches!(column.kind, ColumnType::Nullable(_)));
             if column.has_default && nulls > 0 && (is_nullable || nulls < rows) {
                 return None;
@@ -97,25 +91,25 @@ impl<'c> Converter<'c> {
         let schema = self.schema.as_ref()?.project(&kept).ok().filter(|_| !kept.is_empty())?;
         let batches = batches.iter().filter(|batch| batch.num_rows() > 0).map(|batch| batch.project(&kept));
         let batches: Vec<_> = batches.collect::<Result<_, _>>().ok()?;
-        let columns = kept.into_iter().map(|index| self.columns[index].0).collect();
-        Some(Stream { columns, bytes: written(&schema, &batches).ok()? })
+        let columns = kept.into_iter().map(|index| self.columns[index].name.as_str()).collect();
+        Some(Encoded { columns, bytes: written(&schema, &batches).ok()? })
     }
 
     /// A stream without rows, of all columns.
     ///
     /// # Errors
     /// The columns whose types Arrow cannot carry.
-    pub(super) fn empty_stream(&self) -> Result<Stream<'c>, String> {
+    pub(super) fn empty_stream(&self) -> Result<Encoded<'c>, String> {
         let Some(schema) = &self.schema else {
-            let is_carried = |(name, column): &&(&str, &Column)| field(name, &column.kind).is_some();
-            let others = self.columns.iter().filter(|column| !is_carried(column)).map(|(name, _)| *name);
+            let is_carried = |column: &&&Column| field(&column.name, &column.kind).is_some();
+            let others = self.columns.iter().filter(|column| !is_carried(column)).map(|column| column.name.as_str());
             let others = others.collect::<Vec<_>>().join(", ");
             return Err(format!(
                 "`format = \"arrow_stream\"` has no type for {others}: name other columns in `columns`, or use `json_each_row`"
             ));
         };
         let bytes = written(schema, &[]).map_err(|error| error.to_string())?;
-        Ok(Stream { columns: self.columns.iter().map(|(name, _)| *name).collect(), bytes })
+        Ok(Encoded { columns: self.columns.iter().map(|column| column.name.as_str()).collect(), bytes })
     }
 }
 
@@ -160,15 +154,15 @@ fn written(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowErr
 }
 
 /// The columns that the rows of a mapping may have.
-fn filled<'c>(table: &Table, columns: &'c Columns) -> Vec<(&'c str, &'c Column)> {
+fn filled<'c>(table: &Table, columns: &'c Columns) -> Vec<&'c Column> {
     let named: Vec<_> = table.named_columns().collect();
-    let is_filled = |name: &str| table.columns.is_none() || named.contains(&name);
-    columns.iter().filter(|(name, _)| is_filled(name)).collect()
+    let is_filled = |column: &&Column| table.columns.is_none() || named.contains(&column.name.as_str());
+    columns.iter().filter(is_filled).collect()
 }
 
-fn schema(filled: &[(&str, &Column)]) -> Option<SchemaRef> {
+fn schema(filled: &[&Column]) -> Option<SchemaRef> {
     // Every column may be missing in a record.
-    let fields = filled.iter().map(|(name, column)| Some(field(name, &column.kind)?.with_nullable(true)));
+    let fields = filled.iter().map(|column| Some(field(&column.name, &column.kind)?.with_nullable(true)));
     Some(Arc::new(Schema::new(fields.collect::<Option<Fields>>()?)))
 }
 
@@ -183,7 +177,17 @@ fn field(name: &str, kind: &ColumnType) -> Option<Field> {
 /// The type that holds each value of a column as rows have it; `None` if none does, or if the server does not read it.
 fn data_type(kind: &ColumnType) -> Option<DataType> {
     Some(match kind {
-        ColumnType::Integer(range) => integer(range)?,
+        ColumnType::Integer(range) => match range.bits()? {
+            (8, true) => DataType::Int8,
+            (16, true) => DataType::Int16,
+            (32, true) => DataType::Int32,
+            (64, true) => DataType::Int64,
+            (8, false) => DataType::UInt8,
+            (16, false) => DataType::UInt16,
+            (32, false) => DataType::UInt32,
+            (64, false) => DataType::UInt64,
+            _ => return None,
+        },
         ColumnType::Float(largest) if *largest == f64::MAX => DataType::Float64,
         ColumnType::Float(largest) if *largest == f64::from(f32::MAX) => DataType::Float32,
         ColumnType::Decimal { before, behind } => {
@@ -196,7 +200,7 @@ fn data_type(kind: &ColumnType) -> Option<DataType> {
         ColumnType::Bool => DataType::Boolean,
         ColumnType::String
         | ColumnType::FixedString(_)
-        | ColumnType::Enum(_)
+        | ColumnType::Enum { .. }
         | ColumnType::Uuid
         | ColumnType::Ipv4
         | ColumnType::Ipv6 => DataType::Utf8,
@@ -225,20 +229,4 @@ fn data_type(kind: &ColumnType) -> Option<DataType> {
             return None;
         }
     })
-}
-
-fn integer(range: &column::Range) -> Option<DataType> {
-    let types = [
-        (8, true, DataType::Int8),
-        (16, true, DataType::Int16),
-        (32, true, DataType::Int32),
-        (64, true, DataType::Int64),
-        (8, false, DataType::UInt8),
-        (16, false, DataType::UInt16),
-        (32, false, DataType::UInt32),
-        (64, false, DataType::UInt64),
-    ];
-    let of_range =
-        |(bits, is_signed, _): &(u32, bool, DataType)| column::Range::of(*bits, *is_signed).as_ref() == Some(range);
-    types.into_iter().find(of_range).map(|(.., kind)| kind)
 }

@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-#[cfg(feature = "arrow")]
-use arrow_array::RecordBatch;
 use danube_sink::{TargetFailure, config::Mapping, prelude::*};
 use tokio::task::yield_now;
 
 #[cfg(feature = "arrow")]
-use super::arrow::{Converter, Stream};
+use super::arrow::Converter;
 use super::{
-    answer::{Hidden, is_denied, is_missing_table, is_of_table, makes_no_table},
+    answer::{Hidden, is_denied, is_missing_table, is_of_table, makes_no_table, may_be_for_columns},
     column::Columns,
     opened::{Opened, Target},
-    row::{Lines, Made, Rows},
+    row::Made,
     schema::new_table,
     server::{Insert, Server},
     table::{Create, Format, Table, describe_statement},
@@ -24,14 +22,6 @@ const AT_ONCE: usize = 4;
 
 /// Why records are rejected that choose a missing table.
 const MISSING: &str = "does not exist, and cannot be created";
-
-/// Rows in the format of the mapping.
-enum Part {
-    Json(Vec<u8>),
-    /// `None` for rows that Arrow cannot carry.
-    #[cfg(feature = "arrow")]
-    Arrow(Option<RecordBatch>),
-}
 
 impl Server {
     /// Checks at start that rows can be inserted into a table. A missing table is created if the mapping has `create`. Tables that
@@ -81,7 +71,7 @@ impl Server {
         #[cfg(feature = "arrow")]
         if table.format == Format::ArrowStream {
             let stream = Converter::new(table, &columns).empty_stream().map_err(misconfigured)?;
-            let inserted = self.send(target, &arrow_insert(stream, &[], None), false).await;
+            let inserted = self.send(target, &stream.insert(Format::ArrowStream, &[], None), false).await;
             inserted.map_err(|failure| {
                 failure.context(format!("insert into the table {shown} as ArrowStream")).at_start()
             })?;
@@ -124,12 +114,26 @@ impl Server {
     async fn insert(self: &Arc<Self>, target: Target<'_>, records: &[SinkRecord]) -> ConnectorResult<()> {
         let Target { table, .. } = target;
         let known = target.known_columns();
+        let (mut made, mut as_json) = (None, false);
+        if let Some(columns) = known.as_ref().filter(|_| self.format_of(table) == Format::Native) {
+            let rows = self.made(table, columns, records);
+            match self.send_unread(target, columns, &rows).await {
+                Some(Ok(())) => {
+                    target.opened.awaited.forget();
+                    return Ok(());
+                }
+                Some(Err(failure)) if !may_be_for_columns(&failure) => return Err(failure.into()),
+                // If the columns are the same, the blocks would be refused again.
+                sent => as_json = sent.is_some(),
+            }
+            made = Some(rows);
+        }
         // A task of its own reads the columns while this one makes rows, for those that the table most likely still has.
         let (server, statement, hidden) = (Arc::clone(self), describe_statement(target.name), target.hidden());
         let describing = tokio::spawn(async move { server.query(&statement, hidden).await });
         // The tasks that send the statement may wait for this thread.
         yield_now().await;
-        let made = known.as_ref().map(|columns| self.made(table, columns, records));
+        let made = made.or_else(|| known.as_ref().map(|columns| self.made(table, columns, records)));
         let described =
             describing.await.map_err(|error| ConnectorError::fatal(format!("describe the table: {error}")))?;
         let described = match (described, &target.opened.new_table) {
@@ -150,6 +154,7 @@ impl Server {
         let (mut columns, mut rows) = match (known, made) {
             (Some(columns), Some(rows)) if columns.is_current(&described) => (columns, rows),
             _ => {
+                as_json = false;
                 let columns = self.read(target, described)?;
                 let rows = self.made(table, &columns, records);
                 (columns, rows)
@@ -162,6 +167,7 @@ impl Server {
             }
             added => {
                 added?;
+                as_json = false;
                 columns = self.describe(target).await?;
                 rows = self.made(table, &columns, records);
             }
@@ -181,7 +187,7 @@ impl Server {
         }
         let Made { parts, records, mut rejected, .. } = rows;
         if !records.is_empty() {
-            match self.send_rows(target, &columns, parts, &records).await {
+            match self.send_rows(target, &columns, parts, &records, as_json).await {
                 Err(failure) if self.is_at_fault(target, &columns, &failure).await => {
                     rejected.merge(target.rejected(&records, &cannot(&failure)));
                 }
@@ -199,63 +205,6 @@ impl Server {
                 .query(&describe_statement(target.name), target.hidden())
                 .await
                 .is_ok_and(|described| columns.is_current(&described))
-    }
-
-    fn made<'r>(&self, table: &Table, columns: &Columns, records: &'r [SinkRecord]) -> Made<'r, Part> {
-        let rows = self.rows(table, columns, table.format);
-        #[cfg(feature = "arrow")]
-        if table.format == Format::ArrowStream {
-            let converter = Converter::new(table, columns);
-            return rows.of(records, || converter.reader()).map(Part::Arrow);
-        }
-        rows.of(records, || Lines).map(Part::Json)
-    }
-
-    /// Sends the rows of records: as JSON if Arrow cannot carry them.
-    async fn send_rows(
-        &self,
-        target: Target<'_>,
-        columns: &Columns,
-        parts: Vec<Part>,
-        records: &[SinkRecord],
-    ) -> Result<(), Failure> {
-        let mut lines = Vec::new();
-        #[cfg(feature = "arrow")]
-        let mut batches = Vec::new();
-        for part in parts {
-            match part {
-                // Most batches are one part, which is not copied.
-                Part::Json(part) if lines.is_empty() => lines = part,
-                Part::Json(part) => lines.extend(part),
-                #[cfg(feature = "arrow")]
-                Part::Arrow(batch) => batches.push(batch),
-            }
-        }
-        #[cfg(feature = "arrow")]
-        if target.table.format == Format::ArrowStream {
-            let batches: Option<Vec<_>> = batches.into_iter().collect();
-            let stream = batches.and_then(|batches| Converter::new(target.table, columns).stream(&batches));
-            if let Some(stream) = stream {
-                return self.send_and_judge(target, &arrow_insert(stream, records, Some(columns))).await;
-            }
-            self.unconverted.add(1);
-            let rows = self.rows(target.table, columns, Format::JsonEachRow);
-            lines = rows.of(records, || Lines).parts.concat();
-        }
-        let named = if target.table.columns.is_some() { target.table.named_columns().collect() } else { Vec::new() };
-        let (format, rows) = (Format::JsonEachRow, lines.into());
-        self.send_and_judge(target, &Insert { format, columns: named, rows, records, known: Some(columns) }).await
-    }
-
-    async fn send_and_judge(&self, target: Target<'_>, insert: &Insert<'_>) -> Result<(), Failure> {
-        let is_async = target.table.async_insert;
-        match self.send(target, insert, is_async).await {
-            // It may be for rows of another insert, which the server has written together with these.
-            Err(Failure { class: TargetFailure::Refused | TargetFailure::TooLarge, .. }) if is_async => {
-                self.send(target, insert, false).await
-            }
-            sent => sent,
-        }
     }
 
     /// Inserts no rows. The statement always names the metadata columns, so that the server checks that they exist.
@@ -300,17 +249,6 @@ impl Server {
         target.remember(&columns);
         Ok(columns)
     }
-
-    /// The conversion of records to rows of a table with these columns.
-    fn rows<'t>(&self, table: &'t Table, columns: &'t Columns, format: Format) -> Rows<'t> {
-        Rows::new(table, columns, table.rules(self.days, format))
-    }
-}
-
-#[cfg(feature = "arrow")]
-fn arrow_insert<'r>(stream: Stream<'r>, records: &'r [SinkRecord], known: Option<&'r Columns>) -> Insert<'r> {
-    let Stream { columns, bytes } = stream;
-    Insert { format: Format::ArrowStream, columns, rows: bytes.into(), records, known }
 }
 
 impl Target<'_> {

@@ -4,8 +4,10 @@ mod answer;
 #[cfg(feature = "arrow")]
 mod arrow;
 mod column;
+mod format;
 mod insert;
 mod name;
+mod native;
 mod opened;
 mod row;
 mod schema;

@@ -52,10 +52,7 @@ impl Server {
         columns: &Columns,
         records: &[SinkRecord],
     ) -> Result<bool, Failure> {
-        if target.table.columns.is_some() {
-            return Ok(false);
-        }
-        let new = target.table.on_new_field.columns_to_add(records, |name| columns.has(name));
+        let new = new_columns(target.table, columns, records);
         for column in &new {
             // Existing rows have no value.
             let column = SchemaColumn { nullable: true, ..column.clone() };
@@ -71,6 +68,14 @@ impl Server {
         }
         Ok(!new.is_empty())
     }
+}
+
+/// The columns of the records' schemas that the table lacks, if the mapping adds them.
+pub(super) fn new_columns(table: &Table, columns: &Columns, records: &[SinkRecord]) -> Vec<SchemaColumn> {
+    if table.columns.is_some() {
+        return Vec::new();
+    }
+    table.on_new_field.columns_to_add(records, |name| columns.has(name))
 }
 
 /// The type of a column for the values of a field. Before version 21.11, the server lacks many types.

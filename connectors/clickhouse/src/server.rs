@@ -29,6 +29,8 @@ const OF_VIEWS: [&str; 2] = [
 ];
 /// The names of the setting by which `Distributed` tables answer late enough: the current one, and that of older servers.
 const DISTRIBUTED: [&str; 2] = ["distributed_foreground_insert", "insert_distributed_sync"];
+/// The setting without which a server refuses blocks of other types than those of the table.
+const CONVERSION: &str = "input_format_native_allow_types_conversion";
 
 /// A server that has answered.
 pub(super) struct Server {
@@ -45,14 +47,15 @@ pub(super) struct Server {
     has_view_deduplication: bool,
     /// Its name of the setting by which a `Distributed` table answers when the shards have the rows.
     distributed: Option<&'static str>,
+    /// Whether it compares the types of `Native` with those of a table.
+    pub(super) has_native: bool,
     /// Whether it reads `ArrowStream`.
     pub(super) has_arrow: bool,
     /// The days that its types have.
     pub(super) days: Days,
     /// Its time zone, which applies to columns without one.
     pub(super) zone: String,
-    /// Counts batches of `arrow_stream` that were sent as JSON.
-    #[cfg_attr(not(feature = "arrow"), allow(dead_code))]
+    /// Counts batches that were sent as JSON because the format does not carry them.
     pub(super) unconverted: Counter,
 }
 
@@ -66,6 +69,20 @@ pub(super) struct Insert<'r> {
     pub(super) records: &'r [SinkRecord],
     /// The columns of the table; `None` if there are no rows.
     pub(super) known: Option<&'r Columns>,
+}
+
+/// Rows in a format of columns.
+pub(super) struct Encoded<'c> {
+    /// The columns that the rows have.
+    pub(super) columns: Vec<&'c str>,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl<'c> Encoded<'c> {
+    pub(super) fn insert(self, format: Format, records: &'c [SinkRecord], known: Option<&'c Columns>) -> Insert<'c> {
+        let Self { columns, bytes } = self;
+        Insert { format, columns, rows: bytes.into(), records, known }
+    }
 }
 
 impl Server {
@@ -93,14 +110,16 @@ impl Server {
             has_tokens: false,
             has_view_deduplication: false,
             distributed: None,
+            has_native: false,
             has_arrow: false,
             days: Days::of("", false),
             zone: String::new(),
-            unconverted: config
-                .metrics()
-                .counter("unconverted_batches", "Batches of `arrow_stream` that were sent as JSON")?,
+            unconverted: config.metrics().counter(
+                "unconverted_batches",
+                "Batches that were sent as JSON because `format` does not carry them",
+            )?,
         };
-        let settings = ["async_insert", "async_insert_deduplicate", "insert_deduplication_token"];
+        let settings = ["async_insert", "async_insert_deduplicate", "insert_deduplication_token", CONVERSION];
         let settings: Vec<_> =
             settings.iter().chain(&OF_VIEWS).chain(&DISTRIBUTED).map(|name| format!("'{name}'")).collect();
         let known = format!(
@@ -121,6 +140,7 @@ impl Server {
         server.has_tokens = has("insert_deduplication_token");
         server.has_view_deduplication = OF_VIEWS.into_iter().all(has);
         server.distributed = DISTRIBUTED.into_iter().find(|name| has(name));
+        server.has_native = has(CONVERSION);
         server.has_arrow = has("format ArrowStream");
         let value = |name| known.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
         server.days = Days::of(value("version "), server.is_old());
@@ -205,9 +225,11 @@ impl Server {
             settings.insert(name, digit(true));
         }
         settings.extend(table.settings.iter().flatten().map(|(name, value)| (name.as_str(), value.clone())));
-        if insert.format == Format::ArrowStream {
+        match insert.format {
+            Format::Native => drop(settings.insert(CONVERSION, digit(false))),
             // A value that a record does not have is null in Arrow.
-            settings.insert("input_format_null_as_default", digit(true));
+            Format::ArrowStream => drop(settings.insert("input_format_null_as_default", digit(true))),
+            Format::JsonEachRow => {}
         }
         settings
     }

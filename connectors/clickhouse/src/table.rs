@@ -35,10 +35,12 @@ impl Create {
 /// The format of the rows in an insert.
 #[derive(Setting, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// JSON, which every server and every column takes.
+    /// ClickHouse's own columns, whose values the server need not parse.
     #[default]
+    Native,
+    /// JSON, which every server and every column takes.
     JsonEachRow,
-    /// Arrow, which takes less of the server's CPU, more of the connector's, and not every type of column.
+    /// Arrow's columns, which take more of the connector's CPU, and not every type of column.
     ArrowStream,
 }
 
@@ -46,6 +48,7 @@ impl Format {
     /// ClickHouse's name of the format.
     pub(super) fn name(self) -> &'static str {
         match self {
+            Self::Native => "Native",
             Self::JsonEachRow => "JSONEachRow",
             Self::ArrowStream => "ArrowStream",
         }
@@ -78,7 +81,8 @@ pub(crate) struct Table {
     pub(crate) on_new_field: OnNewField,
     /// Unit of numbers in `DateTime` and `DateTime64` columns, since 1970; without it, a record with such a number is rejected.
     pub(crate) time_unit: Option<TimeUnit>,
-    /// Format of the rows in inserts: `json_each_row`, or `arrow_stream`, which takes less of the server's CPU.
+    /// Format of the rows in inserts: `native`, ClickHouse's own, or `json_each_row` or `arrow_stream`. Rows that a format does not
+    /// carry are sent as JSON.
     pub(crate) format: Format,
     /// Whether the server collects the rows of several inserts and writes them together (`async_insert`); the connector waits
     /// until they are written.
@@ -105,6 +109,12 @@ impl Table {
     /// A ClickHouse setting of the mapping.
     pub(super) fn setting(&self, name: &str) -> Option<&str> {
         self.settings.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// Whether settings of the mapping change what ClickHouse reads in texts.
+    pub(super) fn changes_reading(&self) -> bool {
+        let changes = |name: &String| name.starts_with("input_format_") || name == "date_time_input_format";
+        self.settings.as_ref().is_some_and(|settings| settings.keys().any(changes))
     }
 
     /// Validates that no column is written twice, and that the program has the format.

@@ -14,10 +14,7 @@ use arrow_array::{
 use arrow_schema::{DataType, TimeUnit};
 use danube_sink::json::string;
 
-use super::super::column::{ColumnType, date, is_utc, timestamp};
-
-/// Most digits of a `Decimal128`.
-const DIGITS: usize = 38;
+use super::super::column::{ColumnType, date, decimal, is_utc, ticks};
 
 /// The values of a column.
 pub(super) trait Cells {
@@ -112,34 +109,6 @@ impl Cells for StringBuilder {
     }
 }
 
-/// A number without an exponent, times ten to the power of `scale`.
-fn decimal(json: &str, scale: usize) -> Option<i128> {
-    let digits = json.strip_prefix('-').unwrap_or(json);
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let missing = scale.checked_sub(fraction.len()).filter(|_| whole.len() + scale <= DIGITS)?;
-    let mut number = 0_i128;
-    for digit in whole.bytes().chain(fraction.bytes()) {
-        number = number * 10 + i128::from(digit.is_ascii_digit().then(|| digit - b'0')?);
-    }
-    let number = (0..missing).fold(number, |number, _| number * 10);
-    Some(if digits.len() < json.len() { -number } else { number })
-}
-
-/// A time in fractions of a second with so many digits, which numbers have already. Digits beyond them are cut off.
-fn ticks(json: &str, digits: usize, is_utc: bool) -> Option<i64> {
-    if !json.starts_with('"') {
-        return json.parse().ok();
-    }
-    let text = string(json)?;
-    let time = timestamp(&text).filter(|time| time.has_offset || is_utc)?;
-    let mut ticks = time.seconds;
-    for index in 0..digits {
-        let digit = time.fraction.as_bytes().get(index).map_or(0, |digit| digit - b'0');
-        ticks = ticks.checked_mul(10)?.checked_add(digit.into())?;
-    }
-    Some(ticks)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -191,31 +160,5 @@ mod tests {
             }
             assert_eq!(&cells.finish(), &decoded(&of, values), "{name}");
         }
-    }
-
-    #[test]
-    fn decimals_are_exact_or_not_read() {
-        let read =
-            ["1", "-1.5", "0.25", "-0.0", "12345678901234567890123456789012345.678"].map(|json| decimal(json, 3));
-        assert_eq!(read, [1_000, -1_500, 250, 0, 12_345_678_901_234_567_890_123_456_789_012_345_678].map(Some));
-        for wrong in ["1.2345", "\"1\"", "1e3", "123456789012345678901234567890123456.789"] {
-            assert_eq!(decimal(wrong, 3), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn times_are_in_the_unit_or_not_read() {
-        for (json, of_digits) in [
-            (r#""1970-01-01T00:00:01.23456789Z""#, [1, 1_234, 1_234_567, 1_234_567_890]),
-            (r#""1969-12-31T23:59:59.9999Z""#, [-1, -1, -100, -100_000]),
-            (r#""1970-01-01T01:00:00.1234567890123+01:00""#, [0, 123, 123_456, 123_456_789]),
-            ("-7", [-7; 4]),
-        ] {
-            assert_eq!([0, 3, 6, 9].map(|digits| ticks(json, digits, false)), of_digits.map(Some), "{json}");
-        }
-        let local = r#""1970-01-01T00:00:01""#;
-        assert_eq!([true, false].map(|is_utc| ticks(local, 3, is_utc)), [Some(1_000), None]);
-        assert_eq!(ticks(r#""2299-12-31T00:00:00Z""#, 9, true), None, "beyond 64 bits");
-        assert_eq!(ticks("1.5", 3, true), None);
     }
 }

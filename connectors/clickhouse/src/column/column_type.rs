@@ -16,8 +16,12 @@ pub(crate) enum ColumnType {
     Bool,
     String,
     FixedString(usize),
-    /// The names, and the number of each.
-    Enum(Vec<(String, i64)>),
+    Enum {
+        /// ClickHouse's name of the type.
+        kind: String,
+        /// The names, and the number of each.
+        names: Vec<(String, i64)>,
+    },
     Date,
     Date32,
     DateTime {
@@ -75,7 +79,7 @@ impl ColumnType {
             "String" => Self::String,
             "FixedString" => digits(0).map_or(Self::Other, Self::FixedString),
             "Enum8" | "Enum16" => match parts.iter().map(|part| enum_name(part)).collect() {
-                Some(names) => Self::Enum(names),
+                Some(names) => Self::Enum { kind: text.to_owned(), names },
                 None => Self::Other,
             },
             "Date" => Self::Date,
@@ -220,7 +224,8 @@ mod tests {
             ColumnType::DateTime64 { digits: 3, zone: "Europe/Berlin".to_owned() }
         );
         let names = vec![("a'b,(".to_owned(), 1), ("\\\t".to_owned(), -2)];
-        assert_eq!(of(r"Enum8('a\'b,(' = 1, '\\\t' = -2)"), ColumnType::Enum(names));
+        let kind = r"Enum8('a\'b,(' = 1, '\\\t' = -2)";
+        assert_eq!(of(kind), ColumnType::Enum { kind: kind.to_owned(), names });
         let tuple = ColumnType::Tuple(vec![
             (Some("a b`".to_owned()), integer(8, false)),
             (Some("d".to_owned()), of("Decimal(9, 2)")),

@@ -17,17 +17,13 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
-pub(crate) use self::{
-    column_type::ColumnType,
-    time::Days,
-    value::{Rules, Violation},
-};
 #[cfg(feature = "arrow")]
+pub(crate) use self::value::tick_digits;
 pub(crate) use self::{
-    column_type::is_utc,
-    number::Range,
-    time::{date, timestamp},
-    value::tick_digits,
+    column_type::{ColumnType, is_utc},
+    number::decimal,
+    time::{Days, date, ticks},
+    value::{Rules, Violation},
 };
 
 /// The columns that an insert can name, from the answer to `DESCRIBE TABLE`.
@@ -44,11 +40,11 @@ pub(crate) struct Columns {
 /// A column.
 #[derive(Debug)]
 pub(crate) struct Column {
+    pub(crate) name: String,
     /// The name as a member of a JSON object: a comma, the name in quotation marks, and a colon.
     member: String,
     pub(crate) kind: ColumnType,
     /// Whether the table has a value for rows without one, other than that of the type.
-    #[cfg_attr(not(feature = "arrow"), allow(dead_code))]
     pub(crate) has_default: bool,
 }
 
@@ -83,9 +79,9 @@ impl Columns {
                 computed.insert(name);
             } else {
                 let member = format!(",{}:", serde_json::Value::from(&*name));
-                by_name.insert(name, all.len());
+                by_name.insert(name.clone(), all.len());
                 let has_default = !default_type.is_empty();
-                all.push(Column { member, kind: ColumnType::of(&r#type, zone), has_default });
+                all.push(Column { name, member, kind: ColumnType::of(&r#type, zone), has_default });
             }
         }
         Some(Self { described, all, by_name, computed })
@@ -114,12 +110,9 @@ impl Columns {
         self.by_name.get(name).copied()
     }
 
-    /// The columns in the order of the table, each with its name.
-    #[cfg(feature = "arrow")]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Column)> {
-        let mut names: Vec<_> = self.by_name.iter().collect();
-        names.sort_unstable_by_key(|(_, index)| **index);
-        names.into_iter().filter_map(|(name, index)| Some((name.as_str(), self.at(*index)?)))
+    /// The columns in the order of the table.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Column> {
+        self.all.iter()
     }
 
     /// The column name that a text begins with, such as the end of an exception's message. Nothing else of the text is returned.

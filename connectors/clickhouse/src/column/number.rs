@@ -2,6 +2,8 @@
 
 /// More digits than any column holds.
 const MOST_DIGITS: i64 = 80;
+/// Most digits of a decimal of 128 bits.
+const DIGITS: usize = 38;
 
 /// A decimal number: `digits` times ten to the power of `exponent`.
 #[derive(Debug, PartialEq)]
@@ -115,6 +117,12 @@ impl Range {
         Some(Self { lowest: lowest.to_string(), highest: highest.to_string() })
     }
 
+    /// The bits of the type, and whether it is signed.
+    pub(crate) fn bits(&self) -> Option<(u32, bool)> {
+        let types = [8, 16, 32, 64, 128, 256].into_iter().flat_map(|bits| [(bits, true), (bits, false)]);
+        types.into_iter().find(|(bits, is_signed)| Self::of(*bits, *is_signed).as_ref() == Some(self))
+    }
+
     /// Whether an integer, without zeros before it, is in the range.
     pub(crate) fn has(&self, integer: &str) -> bool {
         let (digits, limit) = match integer.strip_prefix('-') {
@@ -123,6 +131,19 @@ impl Range {
         };
         digits.len() < limit.len() || digits.len() == limit.len() && digits <= limit.as_str()
     }
+}
+
+/// A number without an exponent, times ten to the power of `scale`; `None` beyond 38 digits.
+pub(crate) fn decimal(json: &str, scale: usize) -> Option<i128> {
+    let digits = json.strip_prefix('-').unwrap_or(json);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let missing = scale.checked_sub(fraction.len()).filter(|_| whole.len() + scale <= DIGITS)?;
+    let mut number = 0_i128;
+    for digit in whole.bytes().chain(fraction.bytes()) {
+        number = number * 10 + i128::from(digit.is_ascii_digit().then(|| digit - b'0')?);
+    }
+    let number = (0..missing).fold(number, |number, _| number * 10);
+    Some(if digits.len() < json.len() { -number } else { number })
 }
 
 #[cfg(test)]
@@ -183,5 +204,15 @@ mod tests {
         assert!(widest.has("115792089237316195423570985008687907853269984665640564039457584007913129639935"));
         assert!(!widest.has("115792089237316195423570985008687907853269984665640564039457584007913129639936"));
         assert_eq!(Range::of(12_000, true), None);
+    }
+
+    #[test]
+    fn decimals_are_exact_or_not_read() {
+        let read =
+            ["1", "-1.5", "0.25", "-0.0", "12345678901234567890123456789012345.678"].map(|json| decimal(json, 3));
+        assert_eq!(read, [1_000, -1_500, 250, 0, 12_345_678_901_234_567_890_123_456_789_012_345_678].map(Some));
+        for wrong in ["1.2345", "\"1\"", "1e3", "123456789012345678901234567890123456.789"] {
+            assert_eq!(decimal(wrong, 3), None, "{wrong}");
+        }
     }
 }

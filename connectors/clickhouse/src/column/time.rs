@@ -1,5 +1,7 @@
 //! Dates and times in RFC 3339.
 
+use danube_sink::json::string;
+
 /// Seconds of a day.
 pub(crate) const DAY: i64 = 86_400;
 /// The range of `Date32` and `DateTime64`, 1900-01-01 to 2299-12-31, in days since 1970.
@@ -32,7 +34,6 @@ pub(crate) struct Timestamp<'t> {
     /// Seconds since 1970, in UTC if the text has an offset, otherwise in the column's time zone.
     pub(crate) seconds: i64,
     /// The digits of a fraction of a second.
-    #[cfg_attr(not(feature = "arrow"), allow(dead_code))]
     pub(crate) fraction: &'t str,
     /// Whether the text has an offset from UTC.
     pub(crate) has_offset: bool,
@@ -139,6 +140,21 @@ fn number(digits: &[u8]) -> Option<i64> {
     })
 }
 
+/// A time in fractions of a second with so many digits, which numbers have already. Digits beyond them are cut off.
+pub(crate) fn ticks(json: &str, digits: usize, is_utc: bool) -> Option<i64> {
+    if !json.starts_with('"') {
+        return json.parse().ok();
+    }
+    let text = string(json)?;
+    let time = timestamp(&text).filter(|time| time.has_offset || is_utc)?;
+    let mut ticks = time.seconds;
+    for index in 0..digits {
+        let digit = time.fraction.as_bytes().get(index).map_or(0, |digit| digit - b'0');
+        ticks = ticks.checked_mul(10)?.checked_add(digit.into())?;
+    }
+    Some(ticks)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,5 +259,21 @@ mod tests {
         for wrong in ["1000:00:00", "12:00", "12", "01:60:00", "01:00:60", "", "a:00:00", "1:2:3", "00:00:00:00"] {
             assert!(!is_clock(wrong), "{wrong}");
         }
+    }
+
+    #[test]
+    fn times_are_in_the_unit_or_not_read() {
+        for (json, of_digits) in [
+            (r#""1970-01-01T00:00:01.23456789Z""#, [1, 1_234, 1_234_567, 1_234_567_890]),
+            (r#""1969-12-31T23:59:59.9999Z""#, [-1, -1, -100, -100_000]),
+            (r#""1970-01-01T01:00:00.1234567890123+01:00""#, [0, 123, 123_456, 123_456_789]),
+            ("-7", [-7; 4]),
+        ] {
+            assert_eq!([0, 3, 6, 9].map(|digits| ticks(json, digits, false)), of_digits.map(Some), "{json}");
+        }
+        let local = r#""1970-01-01T00:00:01""#;
+        assert_eq!([true, false].map(|is_utc| ticks(local, 3, is_utc)), [Some(1_000), None]);
+        assert_eq!(ticks(r#""2299-12-31T00:00:00Z""#, 9, true), None, "beyond 64 bits");
+        assert_eq!(ticks("1.5", 3, true), None);
     }
 }

@@ -109,7 +109,7 @@ impl ColumnType {
                 Some(_) => Err("longer than the column's bytes".into()),
                 None => Err("not a string".into()),
             },
-            Self::Enum(names) => enumerated(json, names, row),
+            Self::Enum { names, .. } => enumerated(json, names, row),
             Self::Array(kind) => {
                 let items = items(json).ok_or("not an array")?;
                 array(

@@ -1,18 +1,43 @@
-//! Rows as an Arrow stream.
+//! Rows in the format that the mapping asks for, as far as it carries them.
 
 use danube_sink::{
-    ConnectorError, SinkConnector,
+    SinkConnector,
     prelude::Url,
     testing::{HttpReply, HttpServer},
 };
 
 use super::{
-    Engine, Process, connector, initialize, records, rejected,
+    Engine, Process, connector, initialize, records,
     scripted::{is_insert, parameter},
     started,
 };
 
-const ARROW: &str = "format = 'arrow_stream'";
+#[cfg(feature = "arrow")]
+const FORMATS: [&str; 3] = ["", "format = 'json_each_row'", "format = 'arrow_stream'"];
+#[cfg(not(feature = "arrow"))]
+const FORMATS: [&str; 2] = ["", "format = 'json_each_row'"];
+
+/// A server that converts the types of `Native` to those of its table.
+fn server(columns: &[(&str, &str, &str)]) -> HttpServer {
+    let line = |(name, kind, default): &(&str, &str, &str)| {
+        format!("{}\n", serde_json::json!({ "name": name, "type": kind, "default_type": default }))
+    };
+    let columns: String = columns.iter().map(line).collect();
+    HttpServer::start(move |request| match parameter(request, "query") {
+        Some(_) => HttpReply::status(200, ""),
+        None if request.text().starts_with("DESCRIBE") => HttpReply::status(200, &columns),
+        None => HttpReply::status(200, "input_format_native_allow_types_conversion\nasync_insert\n"),
+    })
+    .expect("a free port")
+}
+
+/// The statement of the last insert begins so.
+fn assert_inserted(server: &HttpServer, expected: &str) {
+    let requests = server.requests();
+    let last = requests.iter().rfind(|request| is_insert(request)).and_then(|request| parameter(request, "query"));
+    let encoded = Url::parse_with_params("http://h", [("query", format!("INSERT INTO `t` {expected}"))]);
+    assert_eq!(last, encoded.expect("a URL").query().and_then(|query| query.strip_prefix("query=")));
+}
 
 #[tokio::test]
 async fn a_value_that_a_record_does_not_have_is_the_tables_default() {
@@ -22,7 +47,7 @@ async fn a_value_that_a_record_does_not_have_is_the_tables_default() {
          a Array(UInt8) DEFAULT [1], z UInt8, l LowCardinality(String), c String MATERIALIZED 'c') ENGINE = MergeTree ORDER BY n",
     );
     let rows = "SELECT n, s, o, p, a, z, l, c FROM t ORDER BY n FORMAT TSV";
-    for format in ["", ARROW] {
+    for format in FORMATS {
         let mut connector = started(&server, format).await;
         // All have it, none has it, and some have it.
         connector
@@ -38,88 +63,185 @@ async fn a_value_that_a_record_does_not_have_is_the_tables_default() {
     }
 }
 
+/// Every type that `Native` carries, with values of each. `unchanged` compares what is then in the table.
 #[tokio::test]
-async fn rows_are_sent_as_arrow_and_what_arrow_cannot_carry_as_json() {
-    const COLUMNS: &str = "{\"name\":\"n\",\"type\":\"UInt64\",\"default_type\":\"\"}\n\
-                           {\"name\":\"t\",\"type\":\"DateTime('Europe/Berlin')\",\"default_type\":\"\"}\n\
-                           {\"name\":\"s\",\"type\":\"String\",\"default_type\":\"DEFAULT\"}\n";
-    let server = HttpServer::start(|request| match parameter(request, "query") {
-        Some(_) => HttpReply::status(200, ""),
-        None if request.text().starts_with("DESCRIBE") => HttpReply::status(200, COLUMNS),
-        None => HttpReply::status(200, "format ArrowStream\n"),
-    })
-    .expect("a free port");
-    let mut connector = connector(&server.url(), ARROW);
-    initialize(&mut connector).await.expect("the script");
-    for (batch, insert) in [
-        // A column that no record fills is left out.
-        (vec![r#"{"n":1,"t":"2018-02-07T01:26:13Z"}"#, r#"{"n":2}"#], "(`n`, `t`) FORMAT ArrowStream"),
-        (vec!["{}"], "FORMAT JSONEachRow"),
-        // A time in the column's zone, and a default for some of the rows.
-        (vec![r#"{"n":1,"t":"2018-02-07 01:26:13"}"#], "FORMAT JSONEachRow"),
-        (vec![r#"{"n":1,"s":""}"#, r#"{"n":2}"#], "FORMAT JSONEachRow"),
+async fn types_and_values_go_as_native_blocks_where_these_carry_them() {
+    let server = Process::start_of(Engine::Current);
+    for (kind, values) in [
+        ("UInt8", &["255", "true", "\"7\"", "1e2"][..]),
+        ("Int64", &["-9223372036854775808"]),
+        ("UInt128", &["340282366920938463463374607431768211455"]),
+        ("Float32", &["1.5", "\"NaN\"", "\"1.5\"", "3"]),
+        ("Float64", &["-0.0", "1e300", "\"-inf\""]),
+        ("Decimal(9, 2)", &["1234567.89", "\"-1\""]),
+        ("Decimal(38, 10)", &["1e20"]),
+        ("Bool", &["true", "0"]),
+        ("String", &["\"a\\u0000\"", "{\"a\":1}", "7"]),
+        ("LowCardinality(Nullable(String))", &["\"a\"", "null"]),
+        ("FixedString(3)", &["\"ab\""]),
+        ("Enum8('a' = 1, 'b' = 2)", &["\"b\"", "1"]),
+        ("Date", &["\"2018-02-07\""]),
+        ("Date32", &["\"1900-01-01\""]),
+        ("DateTime", &["\"2018-02-07T01:26:13Z\"", "1517966773"]),
+        ("DateTime64(3, 'Asia/Tokyo')", &["\"2018-02-07T01:26:13.84+05:30\"", "1517966773.84"]),
+        ("UUID", &["\"61f0c404-5cb3-11e7-907b-a6006ad3dba0\""]),
+        ("IPv4", &["\"1.2.3.4\""]),
+        ("IPv6", &["\"::1\"", "\"1.2.3.4\""]),
+        ("Nullable(DateTime('UTC'))", &["null", "\"2018-02-07 01:26:13\""]),
+        ("Array(Array(Nullable(UInt8)))", &["[]", "[[1,null],[]]"]),
+        ("Map(UInt8, Array(String))", &["{}", "{\"7\":[\"x\"]}"]),
+        ("SimpleAggregateFunction(max, Int64)", &["7"]),
     ] {
-        connector.process_batch(records(&batch)).await.expect("the script");
-        let requests = server.requests();
-        let last = requests.iter().rfind(|request| is_insert(request)).and_then(|request| parameter(request, "query"));
-        let expected = format!("INSERT INTO `t` {insert}");
-        let encoded = |text: &str| Url::parse_with_params("http://h", [("query", text)]).expect("a URL");
-        assert_eq!(last, encoded(&expected).query().and_then(|query| query.strip_prefix("query=")), "{batch:?}");
+        server.ask("DROP TABLE IF EXISTS t");
+        server.ask(&format!("CREATE TABLE t (v {kind}) ENGINE = MergeTree ORDER BY tuple()"));
+        let mut connector = started(&server, "time_unit = 's'").await;
+        for more in [None, Some("{}".to_owned())] {
+            let payloads = values.iter().map(|value| format!("{{\"v\":{value}}}")).chain(more);
+            connector.process_batch(records(payloads)).await.unwrap_or_else(|error| panic!("{kind}: {error:?}"));
+            assert_eq!(connector.server.unconverted.get(), 0, "{kind}");
+        }
+        assert_eq!(server.ask("SELECT count() FROM t"), (2 * values.len() + 1).to_string(), "{kind}");
     }
 }
 
 #[tokio::test]
-async fn a_column_that_is_gone_is_waited_for() {
-    let server = Process::start_of(Engine::Current);
-    server.ask("CREATE TABLE t (n UInt64, s String) ENGINE = MergeTree ORDER BY n");
-    let mut connector = started(&server, &format!("{ARROW}\ncolumns = {{ n = '/n', s = '/s' }}")).await;
-    server.ask("ALTER TABLE t DROP COLUMN s");
-    let row = || records([r#"{"n":7,"s":"x"}"#]);
-    let error = connector.process_batch(row()).await.expect_err("no column");
-    assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
-    server.ask("ALTER TABLE t ADD COLUMN s String");
-    connector.process_batch(row()).await.expect("a row");
-    assert_eq!(server.ask("SELECT n, s FROM t FORMAT TSV"), "7\tx");
+async fn what_native_does_not_carry_goes_as_json() {
+    for (kind, value) in [
+        ("Tuple(UInt8, String)", "[1,\"x\"]"),
+        ("JSON", "{\"a\":1}"),
+        ("Int256", "1"),
+        ("Decimal(76, 2)", "1"),
+        ("Time", "\"23:59:59\""),
+        ("DateTime('Europe/Berlin')", "\"2018-02-07 01:26:13\""),
+        ("Array(DateTime64(3, 'Europe/Berlin'))", "[\"2018-02-07 01:26:13\"]"),
+    ] {
+        let server = server(&[("n", "UInt8", ""), ("v", kind, ""), ("d", "UInt8", "DEFAULT")]);
+        let mut connector = connector(&server.url(), "");
+        initialize(&mut connector).await.expect("the script");
+        for (payloads, expected) in [
+            (vec![r#"{"n":1}"#.to_owned(), format!("{{\"n\":2,\"v\":{value}}}")], "FORMAT JSONEachRow"),
+            // Columns that no record fills do not matter.
+            (vec![r#"{"n":1}"#.to_owned()], "(`n`) FORMAT Native"),
+            (vec![r#"{"n":1,"d":2}"#.to_owned()], "(`n`, `d`) FORMAT Native"),
+            // The column's own default counts.
+            (vec![r#"{"n":1,"d":2}"#.to_owned(), r#"{"n":1}"#.to_owned()], "FORMAT JSONEachRow"),
+            (vec!["{}".to_owned()], "FORMAT JSONEachRow"),
+        ] {
+            connector.process_batch(records(payloads)).await.unwrap_or_else(|error| panic!("{kind}: {error:?}"));
+            assert_inserted(&server, expected);
+        }
+    }
 }
 
 #[tokio::test]
-async fn named_columns_and_metadata_are_carried() {
+async fn settings_and_asynchronous_inserts_that_are_about_texts_keep_json() {
+    for mapping in [
+        "format = 'json_each_row'",
+        "async_insert = true",
+        "settings = { date_time_input_format = 'basic' }",
+        "settings = { input_format_null_as_default = '1' }",
+    ] {
+        let server = server(&[("n", "UInt8", "")]);
+        let mut connector = connector(&server.url(), mapping);
+        initialize(&mut connector).await.expect("the script");
+        connector.process_batch(records([r#"{"n":1}"#])).await.expect("the script");
+        assert_inserted(&server, "FORMAT JSONEachRow");
+    }
+}
+
+/// Several blocks, of which one lacks a column, and strings that a length of one byte does not hold.
+#[tokio::test]
+async fn a_large_batch_is_whole_and_in_order() {
     let server = Process::start_of(Engine::Current);
-    // Only columns that the mapping fills need a type in Arrow.
+    server.ask("CREATE TABLE t (n UInt64, s Nullable(String), a Array(String), m Map(String, UInt64)) ENGINE = MergeTree ORDER BY n");
+    let mut connector = started(&server, "").await;
+    let row = |number: usize| match number {
+        ..6_000 => format!(r#"{{"n":{number}}}"#),
+        _ => {
+            let text = "ä".repeat(number % 300);
+            format!(r#"{{"n":{number},"s":"{text}","a":["{number}",""],"m":{{"k{number}":{number}}}}}"#)
+        }
+    };
+    connector.process_batch(records((0..12_000).map(row))).await.expect("rows");
+    let sums = "SELECT count(), sum(n), countIf(isNull(s)), sum(length(s)), sum(length(a)), countIf(a[1] = toString(n)), \
+                countIf(m['k' || toString(n)] = n) FROM t FORMAT TSV";
+    let lengths: usize = (6_000..12_000).map(|number| 2 * (number % 300)).sum();
+    // The row 0 has no value in the map, which is 0, too.
+    assert_eq!(server.ask(sums), format!("12000\t71994000\t6000\t{lengths}\t12000\t6000\t6001"));
+}
+
+#[tokio::test]
+async fn rows_that_the_server_refuses_as_native_are_sent_as_json() {
+    let columns = r#"{"name":"n","type":"UInt8","default_type":""}"#;
+    let server = HttpServer::start(move |request| match parameter(request, "query") {
+        Some(query) if query.ends_with("Native") => HttpReply::status(500, "Code: 53. DB::Exception: s3cret"),
+        Some(_) => HttpReply::status(200, ""),
+        None if request.text().starts_with("DESCRIBE") => HttpReply::status(200, columns),
+        None => HttpReply::status(200, "input_format_native_allow_types_conversion\n"),
+    })
+    .expect("a free port");
+    let mut connector = connector(&server.url(), "");
+    initialize(&mut connector).await.expect("the script");
+    connector.process_batch(records([r#"{"n":1}"#])).await.expect("the script");
+    assert_inserted(&server, "FORMAT JSONEachRow");
+    let inserts = server.requests().iter().filter(|request| is_insert(request)).count();
+    assert_eq!(inserts, 3, "the check at start, Native, and JSON");
+}
+
+/// What the table has become meanwhile counts, although nobody asks for it before an insert.
+#[tokio::test]
+async fn an_altered_table_is_noticed() {
+    let server = Process::start_of(Engine::Current);
     server.ask(
-        "CREATE TABLE t (n UInt64, other Int256, _id String, _at DateTime64(6), _offset UInt64, _partition Nullable(UInt32)) \
-         ENGINE = ReplacingMergeTree ORDER BY _id",
+        "CREATE TABLE t (k UInt64, n UInt64, s LowCardinality(String), e Enum8('a' = 1)) ENGINE = MergeTree ORDER BY k",
     );
-    let mapping = format!(
-        "{ARROW}\ncolumns = {{ n = '/a/n' }}\n\
-         metadata = {{ id = '_id', publish_time = '_at', offset = '_offset', partition = '_partition' }}"
-    );
-    let mut connector = started(&server, &mapping).await;
-    let text = rejected(connector.process_batch(records([r#"{"a":{"n":7}}"#, r#"{"a":{"n":-7}}"#])).await);
-    assert!(text.contains("1 rejected") && text.contains("in the column n"), "{text}");
-    assert_eq!(
-        server.ask("SELECT n, other, _at, _offset, _partition FROM t FORMAT TSV"),
-        "7\t0\t2018-02-07 01:26:13.840000\t0\t\\N"
-    );
-    // A table that gets a column that Arrow cannot carry is written as JSON.
-    server.ask("ALTER TABLE t DROP COLUMN other");
-    let mut connector = started(&server, ARROW).await;
-    server.ask("ALTER TABLE t ADD COLUMN j JSON");
-    connector.process_batch(records([r#"{"n":8,"_id":"x","j":{"a":1}}"#])).await.expect("a row");
-    assert_eq!(server.ask("SELECT j.a FROM t WHERE n = 8"), "1");
+    let mut connector = started(&server, "").await;
+    for (alter, payloads, expected) in [
+        ("ADD COLUMN d UInt8 DEFAULT 7", &[r#"{"k":1,"n":1,"s":"x","e":"a"}"#][..], Some("1\t1\tx\ta\t7")),
+        ("MODIFY COLUMN n UInt8", &[r#"{"k":1,"n":300}"#], None),
+        ("MODIFY COLUMN n UInt16", &[r#"{"k":1,"n":300}"#], Some("1\t300\t\ta\t7")),
+        ("MODIFY COLUMN n String", &[r#"{"k":1,"n":300}"#], Some("1\t300\t\ta\t7")),
+        ("MODIFY COLUMN e Enum8('a' = 1, 'b' = 2)", &[r#"{"k":1,"e":"a"}"#], Some("1\t\t\ta\t7")),
+        ("MODIFY COLUMN e Enum16('a' = 3, 'b' = 2)", &[r#"{"k":1,"e":"a"}"#], Some("1\t\t\ta\t7")),
+        (
+            "MODIFY COLUMN s DEFAULT 'none'",
+            &[r#"{"k":1,"s":"x"}"#, r#"{"k":2}"#],
+            Some("1\t\tx\tb\t7\n2\t\tnone\tb\t7"),
+        ),
+        ("ADD COLUMN more Array(UInt8)", &[r#"{"k":1,"more":[1]}"#], Some("1\t\tnone\tb\t7\t[1]")),
+        ("DROP COLUMN n", &[r#"{"k":1,"n":1}"#], None),
+        ("ADD COLUMN n UInt8 AFTER k", &[r#"{"k":1,"n":1}"#], Some("1\t1\tnone\tb\t7\t[]")),
+    ] {
+        server.ask(&format!("ALTER TABLE t {alter}"));
+        let answer = connector.process_batch(records(payloads)).await;
+        match expected {
+            Some(_) => answer.unwrap_or_else(|error| panic!("{alter}: {error:?}")),
+            None => assert!(answer.is_err(), "{alter}"),
+        }
+        assert_eq!(server.ask("SELECT * FROM t ORDER BY k FORMAT TSV"), expected.unwrap_or_default(), "{alter}");
+        server.ask("TRUNCATE TABLE t");
+    }
 }
 
 #[tokio::test]
-async fn a_server_without_the_format_and_a_type_without_one_are_errors_of_the_configuration() {
-    let server = Process::start();
-    server.ask("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
-    let error = initialize(&mut connector(&server.url(), ARROW)).await.expect_err("18.16 has no ArrowStream");
-    let text = error.report();
-    assert!(matches!(error, ConnectorError::Configuration { .. }) && text.contains("too old for `format"), "{text}");
-    let error = initialize(&mut connector(&server.url(), "async_insert = true")).await.expect_err("18.16 has none");
-    let text = error.report();
-    assert!(
-        matches!(error, ConnectorError::Configuration { .. }) && text.contains("too old for `async_insert`"),
-        "{text}"
-    );
+async fn columns_are_read_again_only_where_blocks_do_not_tell_that_they_changed() {
+    for (mapping, payloads, describes) in [
+        ("", &[r#"{"n":1}"#, r#"{"n":2}"#][..], 0),
+        // Some have a value: there may be a default.
+        ("", &[r#"{"n":1,"s":"x"}"#, r#"{"n":2}"#], 1),
+        // There may be a column for it, or one that takes it.
+        ("", &[r#"{"n":1}"#, r#"{"n":1,"new":1}"#], 1),
+        ("", &[r#"{"n":1}"#, r#"{"n":-1}"#], 1),
+        ("on_new_field = 'ignore'", &[r#"{"n":1}"#], 1),
+        ("format = 'json_each_row'", &[r#"{"n":1}"#], 1),
+    ] {
+        let server = server(&[("n", "UInt8", ""), ("s", "String", "")]);
+        let mut connector = connector(&server.url(), mapping);
+        initialize(&mut connector).await.expect("the script");
+        let before = server.requests().len();
+        let _ = connector.process_batch(records(payloads)).await;
+        let read =
+            server.requests().iter().skip(before).filter(|request| request.text().starts_with("DESCRIBE")).count();
+        assert_eq!(read, describes, "{mapping} {payloads:?}");
+    }
 }

@@ -1,10 +1,11 @@
 //! The connector with real servers, which the tests start, and with a scripted one.
 
+#[cfg(feature = "arrow")]
+mod arrow;
 mod changes;
 mod conformance;
 mod content;
 mod errors;
-#[cfg(feature = "arrow")]
 mod formats;
 mod hosts;
 mod ledger;

@@ -30,7 +30,7 @@ impl Engine {
 
 /// Stopped, and its folder removed, when it is dropped.
 pub(crate) struct Process {
-    engine: Engine,
+    pub(crate) engine: Engine,
     folder: PathBuf,
     port: u16,
     child: Mutex<Option<Child>>,

@@ -11,7 +11,9 @@ use super::{Engine, Process, connector, initialize, records, rejected};
 /// A column type, and JSON values with the stored value as text; `None` for those that are rejected.
 type Case = (&'static str, &'static [(&'static str, Option<&'static str>)]);
 
-const JSON: [&str; 2] = ["time_unit = 's'", "time_unit = 's'\ncolumns = { k = '/k', v = '/v' }"];
+/// Old servers take JSON alone.
+const ANY: [&str; 2] = ["time_unit = 's'", "time_unit = 's'\ncolumns = { k = '/k', v = '/v' }"];
+const JSON: &str = "time_unit = 's'\nformat = 'json_each_row'";
 const ARROW: &str = "time_unit = 's'\nformat = 'arrow_stream'";
 /// The types that Arrow does not carry.
 const NOT_IN_ARROW: [&str; 11] = [
@@ -34,8 +36,9 @@ async fn values_arrive_as_they_were_sent_or_are_rejected() {
         let server = Process::start_of(engine);
         let more = if engine == Engine::Current { CURRENT } else { &[] };
         for (kind, values) in BOTH.iter().chain(more) {
-            let arrow = (cfg!(feature = "arrow") && engine == Engine::Current).then_some(ARROW);
-            for mapping in JSON.into_iter().chain(arrow) {
+            let current = engine == Engine::Current;
+            let arrow = (cfg!(feature = "arrow") && current).then_some(ARROW);
+            for mapping in ANY.into_iter().chain(current.then_some(JSON)).chain(arrow) {
                 server.ask("DROP TABLE IF EXISTS t");
                 server.ask(&format!("CREATE TABLE t (k UInt8, v {kind}) ENGINE = MergeTree ORDER BY k"));
                 let mut connector = connector(&server.url(), mapping);

@@ -1,0 +1,144 @@
+//! The rows of a batch in the format of the mapping, and as JSON where it does not carry them.
+
+#[cfg(feature = "arrow")]
+use arrow_array::RecordBatch;
+use danube_sink::{TargetFailure, prelude::*};
+
+#[cfg(feature = "arrow")]
+use super::arrow::Converter;
+use super::{
+    column::Columns,
+    native::{self, Block},
+    opened::Target,
+    row::{Lines, Made, Rows},
+    schema::new_columns,
+    server::{Insert, Server},
+    table::{Format, Table},
+};
+
+/// Rows of a part of a batch.
+pub(super) enum Part {
+    Json(Vec<u8>),
+    Native(Block),
+    /// `None` for rows that Arrow cannot carry.
+    #[cfg(feature = "arrow")]
+    Arrow(Option<RecordBatch>),
+}
+
+impl Server {
+    /// The format that the rows of a mapping have, unless it does not carry them.
+    pub(super) fn format_of(&self, table: &Table) -> Format {
+        match table.format {
+            // Inserts are written together if their statements are equal, and those of `Native` name the columns that its rows have.
+            Format::Native if !self.has_native || table.async_insert || table.changes_reading() => Format::JsonEachRow,
+            format => format,
+        }
+    }
+
+    pub(super) fn made<'r>(&self, table: &Table, columns: &Columns, records: &'r [SinkRecord]) -> Made<'r, Part> {
+        let format = self.format_of(table);
+        let rows = self.rows(table, columns, format);
+        match format {
+            Format::Native => rows.of(records, || native::Reader::new(columns)).map(Part::Native),
+            #[cfg(feature = "arrow")]
+            Format::ArrowStream => {
+                let converter = Converter::new(table, columns);
+                rows.of(records, || converter.reader()).map(Part::Arrow)
+            }
+            _ => rows.of(records, || Lines).map(Part::Json),
+        }
+    }
+
+    /// Sends rows that were made for columns that were read for an earlier batch. `None` if the server would not notice that these are
+    /// no longer what the rows need.
+    pub(super) async fn send_unread(
+        &self,
+        target: Target<'_>,
+        columns: &Columns,
+        made: &Made<'_, Part>,
+    ) -> Option<Result<(), Failure>> {
+        let Target { table, .. } = target;
+        let lacks_one = table.named_columns().any(|name| columns.index(name).is_none());
+        // The table may have a column for what has none, and one that takes what none takes.
+        if !made.rejected.is_empty() || table.on_new_field == OnNewField::Ignore || lacks_one {
+            return None;
+        }
+        if !new_columns(table, columns, &made.records).is_empty() {
+            return None;
+        }
+        let blocks = made.parts.iter().map(|part| if let Part::Native(block) = part { Some(block) } else { None });
+        let encoded = native::encoded(columns, false, &blocks.collect::<Option<Vec<_>>>()?)?;
+        Some(self.send(target, &encoded.insert(Format::Native, &made.records, Some(columns)), false).await)
+    }
+
+    /// Sends the rows of records: `as_json` if the server refuses blocks of them, and if the format does not carry them.
+    pub(super) async fn send_rows(
+        &self,
+        target: Target<'_>,
+        columns: &Columns,
+        parts: Vec<Part>,
+        records: &[SinkRecord],
+        as_json: bool,
+    ) -> Result<(), Failure> {
+        let (mut lines, mut blocks) = (Vec::new(), Vec::new());
+        #[cfg(feature = "arrow")]
+        let mut batches = Vec::new();
+        for part in parts {
+            match part {
+                // Most batches are one part, which is not copied.
+                Part::Json(part) if lines.is_empty() => lines = part,
+                Part::Json(part) => lines.extend(part),
+                Part::Native(block) => blocks.push(block),
+                #[cfg(feature = "arrow")]
+                Part::Arrow(batch) => batches.push(batch),
+            }
+        }
+        match self.format_of(target.table) {
+            Format::Native => {
+                let encoded = native::encoded(columns, true, &blocks.iter().collect::<Vec<_>>());
+                if let Some(encoded) = encoded.filter(|_| !as_json) {
+                    let insert = encoded.insert(Format::Native, records, Some(columns));
+                    match self.send(target, &insert, false).await {
+                        // For JSON, the server says which column it is, and takes more types.
+                        Err(Failure { class: TargetFailure::Refused | TargetFailure::Misconfigured, .. }) => {}
+                        sent => return sent,
+                    }
+                }
+                self.unconverted.add(1);
+                lines = blocks.into_iter().map(|block| block.lines).collect::<Vec<_>>().concat();
+            }
+            #[cfg(feature = "arrow")]
+            Format::ArrowStream => {
+                let batches: Option<Vec<_>> = batches.into_iter().collect();
+                let stream = batches.and_then(|batches| Converter::new(target.table, columns).stream(&batches));
+                if let Some(stream) = stream {
+                    let insert = stream.insert(Format::ArrowStream, records, Some(columns));
+                    return self.send_and_judge(target, &insert).await;
+                }
+                self.unconverted.add(1);
+                let rows = self.rows(target.table, columns, Format::JsonEachRow);
+                lines = rows.of(records, || Lines).parts.concat();
+            }
+            _ => {}
+        }
+        let named = if target.table.columns.is_some() { target.table.named_columns().collect() } else { Vec::new() };
+        let (format, rows) = (Format::JsonEachRow, lines.into());
+        self.send_and_judge(target, &Insert { format, columns: named, rows, records, known: Some(columns) }).await
+    }
+
+    async fn send_and_judge(&self, target: Target<'_>, insert: &Insert<'_>) -> Result<(), Failure> {
+        let is_async = target.table.async_insert;
+        match self.send(target, insert, is_async).await {
+            // It may be for rows of another insert, which the server has written together with these.
+            Err(Failure { class: TargetFailure::Refused | TargetFailure::TooLarge, .. }) if is_async => {
+                self.send(target, insert, false).await
+            }
+            sent => sent,
+        }
+    }
+
+    /// The conversion of records to rows of a table with these columns.
+    pub(super) fn rows<'t>(&self, table: &'t Table, columns: &'t Columns, format: Format) -> Rows<'t> {
+        Rows::new(table, columns, table.rules(self.days, format))
+    }
+}
