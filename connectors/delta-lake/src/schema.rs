@@ -19,6 +19,7 @@ use deltalake::{
 
 use super::{
     columns::{creation_error, is_writable},
+    log,
     mapping::Target,
 };
 
@@ -79,5 +80,5 @@ impl Target {
 pub(crate) async fn add_columns(table: DeltaTable, columns: &[SchemaColumn]) -> DeltaResult<DeltaTable> {
     let column = |column: &SchemaColumn| (&registered_column(column).with_nullable(true)).try_into_kernel();
     let columns = columns.iter().map(column).collect::<Result<Vec<StructField>, ArrowError>>()?;
-    table.add_columns().with_fields(columns).await
+    table.add_columns().with_fields(columns).with_commit_properties(log::properties()).await
 }

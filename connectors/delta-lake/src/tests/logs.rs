@@ -1,0 +1,90 @@
+//! The log: how often it is read, its checkpoints, and the removal of its old files.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use danube_sink::prelude::*;
+use serde_json::json;
+
+use super::{
+    TOPIC,
+    common::{Reader, folder, open_s3},
+    connector, on_s3, read, record, write_retrying,
+};
+
+const COLUMN: &str = "columns = [{ name = 'n', type = 'long' }]";
+
+/// Makes commits older than the log retains them.
+fn age(log: &Path, versions: std::ops::Range<u64>) {
+    let long_ago = SystemTime::now() - Duration::from_hours(40 * 24);
+    for version in versions {
+        let file = File::options().write(true).open(log.join(format!("{version:020}.json"))).unwrap();
+        file.set_modified(long_ago).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_does_not_list_the_whole_log() {
+    let server = open_s3("listings").await;
+    let mut connector = on_s3(&server, COLUMN).await;
+    let write = |number| vec![record(number, &json!({ "n": number }))];
+    connector.process_batch(write(1)).await.unwrap();
+    let before = server.requests().len();
+    for number in 2..22 {
+        connector.process_batch(write(number)).await.unwrap();
+    }
+    let requests = server.requests().split_off(before);
+    let is_commit = |request: &&String| request.starts_with("PUT ") && request.contains("/_delta_log/");
+    assert_eq!(requests.iter().filter(is_commit).count(), 20);
+    let is_whole = |request: &&String| request.contains("list-type=2") && !request.contains("start-after=");
+    let whole: Vec<_> = requests.iter().filter(is_whole).collect();
+    assert!(whole.is_empty(), "{whole:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_files_of_the_log_are_removed_with_a_checkpoint() {
+    let folder = folder("cleaned");
+    let mut connector = connector(&folder, &format!("checkpoint_interval = 2\n{COLUMN}")).await.unwrap();
+    let log = folder.join("table/_delta_log");
+    for number in 1..8 {
+        connector.process_batch(vec![record(number, &json!({ "n": number }))]).await.unwrap();
+        if number == 1 {
+            age(&log, 0..2);
+        }
+    }
+    let names = fs::read_dir(&log).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let commits: Vec<_> = names.filter(|name| name.ends_with(".json")).collect();
+    assert!(!commits.contains(&format!("{:020}.json", 0)) && commits.len() == 7, "{commits:?}");
+    assert_eq!(read(&folder).rows.len(), 7);
+}
+
+/// Records of the broker's own producer are at least once, so that nothing else hides a second write.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_or_a_cleanup_that_fails_fails_no_write() {
+    type Refused = fn(&str) -> bool;
+    let cases: [(&str, Refused); 2] = [
+        ("cleanup-refused", |request| request.contains("delete")),
+        ("checkpoint-refused", |request| !request.starts_with("GET ") && request.contains(".checkpoint")),
+    ];
+    for (name, refused) in cases {
+        let server = open_s3(name).await;
+        let mut connector = on_s3(&server, &format!("checkpoint_interval = 2\n{COLUMN}")).await;
+        for number in 1..8 {
+            let record = SinkRecord::builder(TOPIC).subscription("s").offset(number).producer("broker", 0, number);
+            let record = record.payload(json!({ "n": number }).to_string()).build();
+            connector.process_batch(vec![record]).await.unwrap();
+            if number == 1 {
+                age(&server.objects("table/_delta_log"), 0..2);
+                server.refuse(refused);
+            }
+        }
+        let requests = server.requests();
+        assert!(requests.iter().any(|request| refused(request)), "{name}: {requests:?}");
+        let mut numbers = Reader::start().numbers(&server.url("table"), &server.options(), "n");
+        numbers.sort_unstable();
+        assert_eq!(numbers, (1..8).collect::<Vec<_>>(), "{name}");
+    }
+}
