@@ -133,7 +133,8 @@ impl Table {
                 ("delta.checkpointInterval", Some(target.checkpoint_interval.to_string())),
                 ("delta.setTransactionRetentionDuration", Some(PRODUCER_RETENTION.to_owned())),
             ])
-            .with_commit_properties(log::properties())
+            // With retries, the library adds its own metadata to a table that another writer creates meanwhile.
+            .with_commit_properties(log::properties().with_max_retries(0))
             .await;
         // Another writer may have created it first.
         if !location.verify_deltatable_existence().await.classify(&what)? {

@@ -88,3 +88,32 @@ async fn a_checkpoint_or_a_cleanup_that_fails_fails_no_write() {
         assert_eq!(numbers, (1..8).collect::<Vec<_>>(), "{name}");
     }
 }
+
+/// Each would find no table, and another writer's table a moment later.
+#[tokio::test(flavor = "multi_thread")]
+async fn connectors_that_create_a_table_at_once_write_its_metadata_once() {
+    let server = open_s3("created-at-once").await;
+    let mut connectors = Vec::new();
+    for _ in 0..8 {
+        connectors.push(on_s3(&server, "on_new_field = 'ignore'").await);
+    }
+    server.delay(Duration::from_millis(100));
+    let write = |(mut connector, number): (_, u64)| {
+        tokio::spawn(async move {
+            let payload = json!({ "n": number, (format!("of_{number}")): number });
+            let record = SinkRecord::builder(TOPIC).subscription("s").offset(1).producer("sensor", number, 1);
+            write_retrying(&mut connector, vec![record.payload(payload.to_string()).build()]).await;
+        })
+    };
+    let running: Vec<_> = connectors.into_iter().zip(1..).map(write).collect();
+    for writer in running {
+        writer.await.unwrap();
+    }
+    server.delay(Duration::ZERO);
+    let log = fs::read_dir(server.objects("table/_delta_log")).unwrap();
+    let commits: Vec<_> = log.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect();
+    assert_eq!(commits.iter().filter(|commit| commit.contains(r#""metaData""#)).count(), 1, "{commits:#?}");
+    let mut numbers = Reader::start().numbers(&server.url("table"), &server.options(), "n");
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..9).collect::<Vec<_>>());
+}
