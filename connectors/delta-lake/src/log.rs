@@ -19,6 +19,10 @@ use deltalake::{
     protocol::{DeltaOperation, SaveMode},
     table::config::TablePropertiesExt,
 };
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+/// Names that are looked up at once: the library reads the log for each.
+const LOOKUPS_AT_ONCE: usize = 32;
 
 /// The properties of every commit.
 pub(crate) fn properties() -> CommitProperties {
@@ -67,12 +71,15 @@ fn transactions(numbers: &HashMap<String, i64>) -> Vec<Transaction> {
 /// The transaction versions in the log, by name.
 pub(crate) async fn versions(state: &DeltaTable, names: Vec<String>) -> DeltaResult<HashMap<String, i64>> {
     let (snapshot, log) = (state.snapshot()?, state.log_store());
-    let mut versions = HashMap::new();
-    for name in names {
-        let version = snapshot.transaction_version(log.as_ref(), &name).await?;
-        versions.extend(version.map(|version| (name, version)));
-    }
-    Ok(versions)
+    let look_up = |name: String| {
+        let log = log.as_ref();
+        async move {
+            let version = snapshot.transaction_version(log, &name).await?;
+            Ok::<_, DeltaTableError>(version.map(|version| (name, version)))
+        }
+    };
+    let versions: Vec<_> = stream::iter(names).map(look_up).buffer_unordered(LOOKUPS_AT_ONCE).try_collect().await?;
+    Ok(versions.into_iter().flatten().collect())
 }
 
 /// Whether the table wants a checkpoint of this version.

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     path::Path,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use danube_sink::prelude::*;
@@ -87,6 +87,31 @@ async fn a_checkpoint_or_a_cleanup_that_fails_fails_no_write() {
         numbers.sort_unstable();
         assert_eq!(numbers, (1..8).collect::<Vec<_>>(), "{name}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_offsets_of_many_producers_are_read_at_once_after_a_restart() {
+    const PRODUCERS: u32 = 100;
+    const DELAY: Duration = Duration::from_millis(50);
+    let server = open_s3("producers").await;
+    let records = || -> Vec<SinkRecord> {
+        let record = |id: u32| {
+            let record = SinkRecord::builder(TOPIC).subscription("s").offset(1).producer("sensor", id.into(), 1);
+            record.payload(json!({ "n": id }).to_string()).build()
+        };
+        (1..=PRODUCERS).map(record).collect()
+    };
+    on_s3(&server, COLUMN).await.process_batch(records()).await.unwrap();
+    let mut restarted = on_s3(&server, COLUMN).await;
+    server.delay(DELAY);
+    let begin = Instant::now();
+    restarted.process_batch(records()).await.unwrap();
+    let time = begin.elapsed();
+    // One after the other, each name would take at least a delay.
+    assert!(time < DELAY * PRODUCERS, "{time:?}");
+    server.delay(Duration::ZERO);
+    let numbers = Reader::start().numbers(&server.url("table"), &server.options(), "n");
+    assert_eq!(numbers.len(), PRODUCERS as usize);
 }
 
 /// Each would find no table, and another writer's table a moment later.
