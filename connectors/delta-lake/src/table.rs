@@ -246,7 +246,8 @@ impl Table {
             self.awaited.check(&possible, records.len()).map_err(|failure| failure.context(&what))?;
         }
         let partitions = state.snapshot().classify(&what)?.metadata().partition_columns();
-        let Rows { batch, records, rejected, .. } = partitions::writable(rows, partitions).classify_rows(&what)?;
+        let rows = partitions::writable(rows, partitions, partitions::room(&self.url)).classify_rows(&what)?;
+        let Rows { batch, records, rejected, .. } = rows;
         let fresh = self.deduplication.fresh(&records, |names| log::versions(&state, names)).await.classify(&what)?;
         if fresh.records.contains(&true) {
             let batch = filter_record_batch(&batch, &fresh.records.clone().into()).classify_rows(&what)?;

@@ -6,8 +6,8 @@ use serde_json::json;
 use super::super::DeltaLake;
 use super::{
     TOPIC,
-    common::{Reader, folder},
-    connector, read, record,
+    common::{Reader, folder, open_s3},
+    connector, on_s3, read, record,
 };
 
 #[test]
@@ -122,6 +122,23 @@ async fn a_value_that_is_no_folder_name_is_rejected_and_every_other_is_read_back
     expected.sort_unstable();
     assert_eq!(held, expected);
     assert_eq!(rows.len(), values.len() + 1);
+}
+
+/// Each value is short enough for a folder, but all of them are too long for the key of an object.
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_are_together_too_long_for_a_key_are_rejected_alone() {
+    let server = open_s3("partition-keys").await;
+    let mapping = "columns = [{ name = 'n', type = 'long' }, { name = 'a' }, { name = 'b' }, { name = 'c' }, { name = 'd' }]\n\
+                   partition_by = ['a', 'b', 'c', 'd']";
+    let mut connector = on_s3(&server, mapping).await;
+    let of = |n: u64, value: &str| record(n, &json!({ "n": n, "a": value, "b": value, "c": value, "d": value }));
+    let records = vec![of(1, "x"), of(2, &"s3cret".repeat(40)), of(3, "y")];
+    let report = connector.process_batch(records).await.unwrap_err().report();
+    assert!(report.contains("0 records to retry, 1 rejected") && report.contains("together"), "{report}");
+    assert!(!report.contains("s3cret"), "{report}");
+    let mut numbers = Reader::start().numbers(&server.url("table"), &server.options(), "n");
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 3]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
