@@ -43,6 +43,15 @@ async fn a_table_that_others_could_not_read_is_not_created() {
         assert!(matches!(error, ConnectorError::Configuration { .. }), "{mapping}: {error:?}");
         assert!(error.report().contains(part), "{mapping}: {error:?}");
         assert!(!folder.join("table/_delta_log").exists(), "{mapping}");
+        // With tables by content, no record would ever fit.
+        let text = format!(
+            "[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\ntable = '{}/{{/tenant}}'\n{mapping}\n",
+            folder.display()
+        );
+        let (mut by_content, config) = from_toml::<DeltaLake>(&text).unwrap();
+        let error = by_content.initialize(config).await.expect_err(mapping);
+        assert!(matches!(error, ConnectorError::Configuration { .. }), "{mapping}: {error:?}");
+        assert!(error.report().contains(part), "{mapping}: {error:?}");
     }
 }
 
