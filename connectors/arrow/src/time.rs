@@ -98,7 +98,9 @@ fn from_number(text: &str, unit: TimeUnit) -> Result<i128, Violation> {
 fn timestamp(text: &str) -> Result<i128, Violation> {
     let time = UTC.as_ref().ok().and_then(|utc| string_to_datetime(utc, text).ok());
     let time = time.ok_or_else(|| Violation::new("is not an RFC 3339 time such as 2018-02-07T01:26:13Z"))?;
-    in_years(time.timestamp().into()).map(|seconds| seconds * SECOND + i128::from(time.timestamp_subsec_nanos()))
+    // A leap second has more than a second of them.
+    let nanoseconds = i128::from(time.timestamp()) * SECOND + i128::from(time.timestamp_subsec_nanos());
+    in_years(nanoseconds.div_euclid(SECOND)).map(|_| nanoseconds)
 }
 
 fn date(text: &str) -> Result<i128, Violation> {

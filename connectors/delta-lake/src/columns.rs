@@ -1,6 +1,6 @@
 //! The columns of a table: their settings, and the names and types that Delta allows.
 
-use std::str::FromStr;
+use std::{collections::HashSet, str::FromStr};
 
 use danube_sink::{config::Diagnostic, prelude::*};
 use danube_sink_arrow::validate_unit;
@@ -65,12 +65,7 @@ pub(crate) fn creation_error(columns: &[ArrowColumn], partition_by: &[String]) -
     if let Some(name) = columns.iter().find_map(unwritable_name) {
         return Some(format!("column `{name}`: a name must not be empty or contain ` ,;{{}}()=`, tabs or line breaks"));
     }
-    let repeated = columns.iter().enumerate().find(|(index, column)| {
-        let lower = column.name().to_lowercase();
-        columns[..*index].iter().any(|known| known.name().to_lowercase() == lower)
-    });
-    if let Some((_, column)) = repeated {
-        let name = column.name();
+    if let Some(name) = repeated_name(columns).or_else(|| columns.iter().find_map(repeated_within)) {
         return Some(format!("two columns have the name `{name}` (metadata included, ignoring case)"));
     }
     let invalid = partition_by.iter().find_map(|name| {
@@ -109,6 +104,28 @@ pub(crate) fn check_field_names(record: &SinkRecord) -> ConnectorResult<()> {
 /// Whether a new column can have this name.
 pub(crate) fn is_writable(name: &str) -> bool {
     !name.is_empty() && !name.contains(NOT_IN_NAMES)
+}
+
+/// Whether a table can have the column: its name, and those of the fields within it.
+pub(crate) fn has_possible_names(column: &ArrowColumn) -> bool {
+    unwritable_name(column).is_none() && repeated_within(column).is_none()
+}
+
+/// A name that two of the columns have: Delta ignores case.
+fn repeated_name<'c>(columns: impl IntoIterator<Item = &'c ArrowColumn>) -> Option<&'c str> {
+    let mut seen = HashSet::new();
+    columns.into_iter().find(|column| !seen.insert(column.name().to_lowercase())).map(|column| column.name().as_str())
+}
+
+fn repeated_within(column: &ArrowColumn) -> Option<&str> {
+    match column.data_type() {
+        ArrowType::Struct(fields) => {
+            let fields = || fields.iter().map(AsRef::as_ref);
+            repeated_name(fields()).or_else(|| fields().find_map(repeated_within))
+        }
+        ArrowType::List(item) | ArrowType::Map(item, _) => repeated_within(item),
+        _ => None,
+    }
 }
 
 /// The column's name, or the one of a field within it, that a table cannot have.

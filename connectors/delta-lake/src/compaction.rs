@@ -15,7 +15,10 @@ use deltalake::{
 };
 use futures_util::TryStreamExt;
 
-use super::files::{self, Unbounded};
+use super::{
+    files::{self, Unbounded},
+    log,
+};
 
 /// A file below this size is small, in bytes.
 const SMALL: i64 = 16 * 1024 * 1024;
@@ -23,15 +26,15 @@ const SMALL: i64 = 16 * 1024 * 1024;
 const MOST: i64 = 64 * 1024 * 1024;
 
 /// Rewrites the small files of one partition as one, if it has at least `after` of them: the one that has the most. Returns
-/// whether it has committed. The rows stay the same, and any commit of another writer meanwhile makes this one fail. The
+/// the state after the commit; `None` without one. The rows stay the same, and any commit of another writer meanwhile makes this one fail. The
 /// old files stay in the store until the table is vacuumed.
 ///
 /// # Errors
 /// Those of the library; the table is unchanged.
-pub(crate) async fn compact(state: &DeltaTable, after: usize) -> DeltaResult<bool> {
+pub(crate) async fn compact(state: &DeltaTable, after: usize) -> DeltaResult<Option<DeltaTable>> {
     let snapshot = state.snapshot()?;
     let small = small_files(snapshot.log_data().iter(), after);
-    let Some(first) = small.first() else { return Ok(false) };
+    let Some(first) = small.first() else { return Ok(None) };
     let values = first.partition_values();
     let values = values.iter().flat_map(|values| values.fields().iter().zip(values.values()));
     let partition = values.map(|(field, value)| (field.name().clone(), value.clone())).collect();
@@ -57,7 +60,7 @@ pub(crate) async fn compact(state: &DeltaTable, after: usize) -> DeltaResult<boo
         }
     }
     if actions.len() < 2 {
-        return Ok(false);
+        return Ok(None);
     }
     for mut add in unbounded.flush(&mut writer).await? {
         add.data_change = false;
@@ -65,9 +68,11 @@ pub(crate) async fn compact(state: &DeltaTable, after: usize) -> DeltaResult<boo
     }
     let operation = DeltaOperation::Optimize { predicate: None, target_size: MOST };
     // Without retries: the library's check of conflicts lets two compactions of the same files pass.
-    let commit = CommitBuilder::default().with_actions(actions).with_max_retries(0);
-    commit.build(Some(snapshot), state.log_store(), operation).await?;
-    Ok(true)
+    let commit = CommitBuilder::from(log::properties().with_max_retries(0)).with_actions(actions);
+    let committed = commit.build(Some(snapshot), state.log_store(), operation).await?;
+    let mut joined = state.clone();
+    joined.state = Some(committed.snapshot());
+    Ok(Some(joined))
 }
 
 /// The small files of the partition that has the most, the oldest first; none if it has fewer than `after`.

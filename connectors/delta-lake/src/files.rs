@@ -1,4 +1,4 @@
-//! Writes the files of a table, with statistics that no reader is misled by.
+//! Writes the files of a table, with statistics and values of partitions that no reader is misled by.
 //!
 //! A reader that filters leaves out the files whose smallest and largest value exclude what it looks for. The library rounds long
 //! decimals, and omits infinite numbers and `NaN`: such a file must have no bounds for the column.
@@ -9,7 +9,7 @@ use deltalake::{
     DeltaResult, DeltaTable, DeltaTableError,
     arrow::{
         array::{Array, Float32Array, Float64Array, RecordBatch, StructArray},
-        datatypes::{DataType, Fields},
+        datatypes::{DataType, Field, Fields},
     },
     kernel::Add,
     parquet::{
@@ -66,7 +66,14 @@ impl Unbounded {
     /// Those of the library.
     pub(crate) async fn flush(&self, writer: &mut RecordBatchWriter) -> DeltaResult<Vec<Add>> {
         let mut files = writer.flush().await?;
+        let schema = writer.arrow_schema();
         for file in &mut files {
+            for (name, value) in &mut file.partition_values {
+                let kind = schema.field_with_name(name).map(Field::data_type);
+                if let (Ok(DataType::Timestamp(_, Some(_))), Some(time)) = (kind, value) {
+                    add_zone(time);
+                }
+            }
             if let Some(statistics) = file.stats.as_mut().filter(|_| !self.0.is_empty()) {
                 *statistics = self.without_bounds(statistics)?;
             }
@@ -87,6 +94,13 @@ impl Unbounded {
             }
         }
         serde_json::to_string(&statistics).map_err(invalid)
+    }
+}
+
+/// Writes a time by ISO 8601, in UTC. As the library writes it, without a zone, Spark reads it in the zone of its session.
+fn add_zone(time: &mut String) {
+    if !time.ends_with('Z') {
+        *time = time.replacen(' ', "T", 1) + "Z";
     }
 }
 

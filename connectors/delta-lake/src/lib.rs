@@ -7,6 +7,7 @@ mod conditional;
 mod conformance;
 mod failure;
 mod files;
+mod log;
 mod mapping;
 mod options;
 mod partitions;

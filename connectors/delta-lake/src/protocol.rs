@@ -14,6 +14,9 @@ const NEWEST: (i32, i32) = (3, 7);
 /// The metadata key of a column with an invariant.
 const INVARIANT: &str = "\"delta.invariants\"";
 
+/// The features of columns that records do not fill, also as a preview. The library writes tables with them.
+const VARIANT: &str = "variantType";
+
 /// Checks that the connector supports the table features that writers need. The library itself checks them only with the first
 /// commit, and not the invariants of version 2.
 ///
@@ -26,16 +29,18 @@ pub(crate) fn check(table: &DeltaTableState, location: &str) -> Result<(), Failu
         let versions = format!("the table {location} has reader version {reader} and writer version {writer}");
         return Err(failure::features(format!("{versions}, newer than this connector supports; name another table")));
     }
-    let names = match PROTOCOL.can_write_to(table) {
+    let mut names = match PROTOCOL.can_write_to(table) {
         Ok(()) if writer == 2 && has_invariants(table) => vec!["invariants".to_owned()],
-        Ok(()) => return Ok(()),
-        Err(TransactionError::UnsupportedTableFeatures(features)) => {
-            let mut names: Vec<_> = features.iter().map(ToString::to_string).collect();
-            names.sort();
-            names
-        }
+        Ok(()) => Vec::new(),
+        Err(TransactionError::UnsupportedTableFeatures(features)) => features.iter().map(ToString::to_string).collect(),
         Err(other) => vec![other.to_string()],
     };
+    let features = protocol.writer_features().unwrap_or_default().iter().map(ToString::to_string);
+    names.extend(features.filter(|name| name.starts_with(VARIANT)));
+    if names.is_empty() {
+        return Ok(());
+    }
+    names.sort();
     let legacy = match writer {
         7 => "drop them with ALTER TABLE … DROP FEATURE",
         _ => "upgrade it to writer version 7 with only the features that it uses",

@@ -18,7 +18,8 @@ use deltalake::{
 };
 
 use super::{
-    columns::{creation_error, is_writable},
+    columns::{creation_error, has_possible_names},
+    log,
     mapping::Target,
 };
 
@@ -66,8 +67,9 @@ impl Target {
         let has = |name: &str| table.fields().iter().any(|column| is_same(column.name(), name));
         let mut new: Vec<SchemaColumn> = Vec::new();
         // Without a column, the records with the field are rejected.
-        for column in self.on_new_field.columns_to_add(records, |name| has(name) || !is_writable(name)) {
-            if !new.iter().any(|known| is_same(&known.name, &column.name)) {
+        for column in self.on_new_field.columns_to_add(records, has) {
+            let is_known = new.iter().any(|known| is_same(&known.name, &column.name));
+            if !is_known && has_possible_names(&registered_column(&column)) {
                 new.push(column);
             }
         }
@@ -79,5 +81,5 @@ impl Target {
 pub(crate) async fn add_columns(table: DeltaTable, columns: &[SchemaColumn]) -> DeltaResult<DeltaTable> {
     let column = |column: &SchemaColumn| (&registered_column(column).with_nullable(true)).try_into_kernel();
     let columns = columns.iter().map(column).collect::<Result<Vec<StructField>, ArrowError>>()?;
-    table.add_columns().with_fields(columns).await
+    table.add_columns().with_fields(columns).with_commit_properties(log::properties()).await
 }

@@ -1,11 +1,6 @@
 //! One Delta table: opens or creates it, and appends records.
 
-use std::{
-    collections::HashMap,
-    fs, io,
-    path::Path,
-    time::{Instant, SystemTime, UNIX_EPOCH},
-};
+use std::{collections::HashMap, fs, io, mem, path::Path, time::Instant};
 
 use bytes::Bytes;
 use danube_sink::{Deduplication, PartialFailure, prelude::*, schema::AwaitedColumn};
@@ -17,13 +12,8 @@ use deltalake::{
         datatypes::{DataType as ArrowType, Field as ArrowColumn},
     },
     ensure_table_uri,
-    kernel::{
-        Action, Add, Transaction,
-        engine::arrow_conversion::{TryFromArrow, TryIntoKernel},
-        transaction::{CommitBuilder, CommitProperties},
-    },
+    kernel::engine::arrow_conversion::{TryFromArrow, TryIntoKernel},
     operations::create::CreateBuilder,
-    protocol::{DeltaOperation, SaveMode},
     writer::{DeltaWriter, RecordBatchWriter},
 };
 use tracing::warn;
@@ -33,6 +23,7 @@ use super::{
     compaction::compact,
     failure::{self, Classify},
     files::{self, Unbounded},
+    log::{self, has_later_commit, last_commit},
     mapping::Target,
     partitions, protocol,
     schema::{Registered, add_columns},
@@ -59,6 +50,8 @@ pub(crate) struct Table {
     awaited: AwaitedColumn,
     /// Commits since small files were looked for; `MAX` before that, for a table has those of before it was opened.
     commits: usize,
+    /// Whether a commit since the last checkpoint is one that the table wants a checkpoint of.
+    wants_checkpoint: bool,
 }
 
 impl Table {
@@ -72,7 +65,8 @@ impl Table {
         let url = ensure_table_uri(location).classify(&format!("open the table {shown}"))?;
         let deduplication = Deduplication::default();
         let (awaited, commits) = (AwaitedColumn::default(), usize::MAX);
-        Ok(Self { url, shown, options, existed: false, state: None, commit: None, deduplication, awaited, commits })
+        let (existed, wants_checkpoint, state, commit) = (false, false, None, None);
+        Ok(Self { url, shown, options, existed, state, commit, deduplication, awaited, commits, wants_checkpoint })
     }
 
     /// Opens the table at start. A missing one is created if its columns are known.
@@ -139,6 +133,8 @@ impl Table {
                 ("delta.checkpointInterval", Some(target.checkpoint_interval.to_string())),
                 ("delta.setTransactionRetentionDuration", Some(PRODUCER_RETENTION.to_owned())),
             ])
+            // With retries, the library adds its own metadata to a table that another writer creates meanwhile.
+            .with_commit_properties(log::properties().with_max_retries(0))
             .await;
         // Another writer may have created it first.
         if !location.verify_deltatable_existence().await.classify(&what)? {
@@ -154,7 +150,7 @@ impl Table {
         Ok(commit.is_some() && commit == self.commit)
     }
 
-    /// Appends the records that the table does not have, in one commit, and joins small files after it.
+    /// Appends the records that the table does not have, in one commit, and maintains the table after it.
     ///
     /// # Errors
     /// The error of the failure's class, or a partial failure that names the rejected records.
@@ -195,7 +191,7 @@ impl Table {
         };
         let state = state.ok_or_else(|| failure::gone(format!("{} no longer exists", self.shown)))?;
         let (state, rejected) = self.append_to(state, target, registered, batch.records()).await?;
-        self.state = self.compacted(state, target, batch.deadline()).await;
+        self.state = self.maintained(state, target, batch.deadline()).await;
         rejected.into_result()
     }
 
@@ -228,6 +224,7 @@ impl Table {
         if !new.is_empty() {
             let what = format!("add columns to {}", self.shown);
             state = add_columns(state, &new).await.classify(&what)?;
+            self.wants_checkpoint |= log::wants_checkpoint(&state);
             self.commit = last_commit(&state).await.classify(&what)?;
             writer = files::writer(&state).classify(&what)?;
             // Other writers may have committed records of the same producers.
@@ -249,8 +246,9 @@ impl Table {
             self.awaited.check(&possible, records.len()).map_err(|failure| failure.context(&what))?;
         }
         let partitions = state.snapshot().classify(&what)?.metadata().partition_columns();
-        let Rows { batch, records, rejected, .. } = partitions::writable(rows, partitions).classify_rows(&what)?;
-        let fresh = self.deduplication.fresh(&records, |names| versions(&state, names)).await.classify(&what)?;
+        let rows = partitions::writable(rows, partitions, partitions::room(&self.url)).classify_rows(&what)?;
+        let Rows { batch, records, rejected, .. } = rows;
+        let fresh = self.deduplication.fresh(&records, |names| log::versions(&state, names)).await.classify(&what)?;
         if fresh.records.contains(&true) {
             let batch = filter_record_batch(&batch, &fresh.records.clone().into()).classify_rows(&what)?;
             let mut unbounded = Unbounded::default();
@@ -258,7 +256,7 @@ impl Table {
             writer.write(batch).await.classify_rows(&what)?;
             let files = unbounded.flush(&mut writer).await.classify_rows(&what)?;
             let before = state.version();
-            let version = commit(&mut state, files, transactions(&fresh.numbers)).await.classify_rows(&what)?;
+            let version = log::commit(&mut state, files, &fresh.numbers).await.classify_rows(&what)?;
             self.check_folder(version)?;
             if before != version.checked_sub(1) {
                 // Other writers may have committed records of the same producers.
@@ -266,6 +264,7 @@ impl Table {
             }
             self.deduplication.written(fresh);
             self.commits = self.commits.saturating_add(1);
+            self.wants_checkpoint |= log::wants_checkpoint(&state);
             // If this fails, the next batch reads the log.
             self.commit = last_commit(&state).await.unwrap_or_default();
         }
@@ -290,75 +289,45 @@ impl Table {
         Err(failure::gone(format!("append to {}: the folder was moved during the commit; restore it", self.shown)))
     }
 
-    /// Joins small files, if enough commits have made them. `None` if the next batch has to read the log again. A failure is in the
-    /// log alone: the records are written.
-    async fn compacted(&mut self, state: DeltaTable, target: &Target, deadline: Instant) -> Option<DeltaTable> {
-        let Some(after) = target.compact_after.filter(|after| self.commits >= *after) else { return Some(state) };
-        self.commits = 0;
-        let most = deadline.saturating_duration_since(Instant::now()) / 2;
-        match tokio::time::timeout(most, compact(&state, after)).await {
-            Ok(Ok(false)) => Some(state),
-            Ok(Ok(true)) => None,
-            Ok(Err(error)) => {
-                let error = ConnectorError::from(failure::failure(&error, "join small files"));
-                warn!(table = self.shown, error = error.report(), "small files are not joined");
-                None
-            }
-            Err(_) => {
-                let why = "it takes longer than half of the time that `write_timeout_ms` leaves";
-                warn!(table = self.shown, error = why, "small files are not joined");
-                None
+    /// Joins small files and writes a checkpoint, if the commits ask for it. `None` if the next batch has to read the log again. A
+    /// failure is logged: the records are written.
+    async fn maintained(&mut self, mut state: DeltaTable, target: &Target, deadline: Instant) -> Option<DeltaTable> {
+        if let Some(after) = target.compact_after.filter(|after| self.commits >= *after) {
+            self.commits = 0;
+            let joined = self.in_time(compact(&state, after), deadline, "small files are not joined").await?;
+            if let Some(joined) = joined {
+                state = joined;
+                self.commit = last_commit(&state).await.unwrap_or_default();
+                self.wants_checkpoint |= log::wants_checkpoint(&state);
             }
         }
+        if mem::take(&mut self.wants_checkpoint) {
+            let failed = "the checkpoint or the cleanup of the log has failed";
+            let has_removed = self.in_time(log::checkpoint(&state), deadline, failed).await?;
+            return (!has_removed).then_some(state);
+        }
+        Some(state)
+    }
+
+    /// The result of what follows a commit, in half of the time that is left; `None` if it fails.
+    async fn in_time<T>(
+        &self,
+        work: impl Future<Output = DeltaResult<T>>,
+        deadline: Instant,
+        failed: &str,
+    ) -> Option<T> {
+        let most = deadline.saturating_duration_since(Instant::now()) / 2;
+        let why = match tokio::time::timeout(most, work).await {
+            Ok(Ok(result)) => return Some(result),
+            Ok(Err(error)) => ConnectorError::from(failure::failure(&error, "maintain the table")).report(),
+            Err(_) => "it takes longer than half of the time that `write_timeout_ms` leaves".to_owned(),
+        };
+        warn!(table = self.shown, error = why, "{failed}");
+        None
     }
 }
 
 /// Rejects all records of a batch.
 fn reject(batch: &Batch<'_, Target>, reason: &str) -> ConnectorResult<()> {
     PartialFailure::of_rejected(batch.records(), reason).into_result()
-}
-
-/// The log entry of the newest known commit, if it exists.
-async fn last_commit(state: &DeltaTable) -> DeltaResult<Option<Bytes>> {
-    match state.version() {
-        Some(version) => state.log_store().read_commit_entry(version).await,
-        None => Ok(None),
-    }
-}
-
-/// Whether the log has commits that the state has not.
-async fn has_later_commit(state: &DeltaTable) -> DeltaResult<bool> {
-    match state.version() {
-        Some(version) => Ok(state.log_store().read_commit_entry(version + 1).await?.is_some()),
-        None => Ok(false),
-    }
-}
-
-/// Commits files of appended rows, and returns the version.
-async fn commit(state: &mut DeltaTable, files: Vec<Add>, properties: CommitProperties) -> DeltaResult<u64> {
-    let snapshot = state.snapshot()?;
-    let partition_by = Some(snapshot.metadata().partition_columns().to_vec()).filter(|columns| !columns.is_empty());
-    let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by, predicate: None };
-    let actions = files.into_iter().map(Action::Add).collect();
-    let commit = CommitBuilder::from(properties).with_actions(actions);
-    let committed = commit.build(Some(snapshot), state.log_store(), operation).await?;
-    state.state = Some(committed.snapshot());
-    Ok(committed.version())
-}
-
-/// The transaction versions in the log, by name.
-async fn versions(state: &DeltaTable, names: Vec<String>) -> DeltaResult<HashMap<String, i64>> {
-    let (snapshot, log) = (state.snapshot()?, state.log_store());
-    let mut versions = HashMap::new();
-    for name in names {
-        let version = snapshot.transaction_version(log.as_ref(), &name).await?;
-        versions.extend(version.map(|version| (name, version)));
-    }
-    Ok(versions)
-}
-
-fn transactions(numbers: &HashMap<String, i64>) -> CommitProperties {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_millis()).ok());
-    let transaction = |(name, version): (&String, &i64)| Transaction::new_with_last_update(name, *version, now);
-    CommitProperties::default().with_application_transactions(numbers.iter().map(transaction).collect())
 }

@@ -13,7 +13,7 @@ use danube_sink_arrow::store::fill_url;
 use deltalake::DeltaTable;
 use tokio::sync::Mutex;
 
-use super::{conditional, failure, mapping::Target, schema::Registered, table::Table};
+use super::{columns::creation_error, conditional, failure, mapping::Target, schema::Registered, table::Table};
 
 /// Tables of a batch that are written at once.
 const AT_ONCE: usize = 8;
@@ -42,6 +42,12 @@ impl Tables {
                 table.open(target, &self.registered).await
             }
             (None, root) => {
+                // Otherwise, each record would be rejected for it.
+                if target.mapped().names_columns()
+                    && let Some(reason) = creation_error(&target.mapped().of_new_table(&[]), &target.partition_by)
+                {
+                    return Err(failure::schema(format!("create a table {}: {reason}", target.table)));
+                }
                 let root = root.unwrap_or_default();
                 if !root.contains("://") {
                     let created = fs::create_dir_all(&root);

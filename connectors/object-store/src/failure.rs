@@ -20,7 +20,7 @@ const DATA: Answer = ("the format's library refuses the data", Refused);
 const OPTIONS: Answer = ("an unknown option, an invalid `url`", Misconfigured);
 const NAME: Answer = ("such a name, where records fill in none", Misconfigured);
 const NAME_OF_RECORD: Answer =
-    ("a name that the file system cannot have, where records fill in a part of `path`", Refused);
+    ("a name that the file system or the store cannot have, where records fill in a part of `path`", Refused);
 
 /// All answers, for the README.
 #[cfg(test)]

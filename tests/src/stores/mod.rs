@@ -1,7 +1,7 @@
 //! Object stores under test, each in a process that can be killed; independent readers; and a ledger of the records in the store.
 
-mod conditional;
 mod ledger;
+mod proxy;
 mod python;
 mod reading;
 mod server;

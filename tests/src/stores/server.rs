@@ -7,11 +7,12 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::Mutex,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
 
-use super::{INSTALL, conditional, python::python, tools};
+use super::{INSTALL, proxy, python::python, tools};
 use crate::{free_port, until};
 
 const BUCKET: &str = "lake";
@@ -53,6 +54,7 @@ pub struct Server {
     port: u16,
     /// The port that clients use.
     front: u16,
+    watch: proxy::Shared,
     process: Mutex<Option<Child>>,
 }
 
@@ -70,14 +72,15 @@ impl Server {
     async fn new(kind: Kind, folder: PathBuf, keys: bool) -> Self {
         let of_variable = env::var(AZURITE).ok().filter(|_| kind == Kind::Azure);
         let port = of_variable.and_then(|url| url.rsplit_once(':')?.1.parse().ok()).unwrap_or_else(free_port);
+        let watch = proxy::Shared::default();
         let front = match kind {
             Kind::S3 => {
                 fs::create_dir(folder.join(BUCKET)).expect("a bucket");
-                conditional::front_of(port).expect("a free port")
+                proxy::before(port, watch.clone()).expect("a free port")
             }
             _ => port,
         };
-        let server = Self { kind, keys, folder, port, front, process: Mutex::default() };
+        let server = Self { kind, keys, folder, port, front, watch, process: Mutex::default() };
         server.start_again().await;
         server.make_bucket();
         server
@@ -143,6 +146,21 @@ impl Server {
             self.address()
         );
         python(&script);
+    }
+
+    /// The requests to the S3 server so far, each as `METHOD URI`.
+    pub fn requests(&self) -> Vec<String> {
+        self.watch.lock().requests.clone()
+    }
+
+    /// From now on, the S3 server answers these requests, each as `METHOD URI`, with status 403.
+    pub fn refuse(&self, refused: fn(&str) -> bool) {
+        self.watch.lock().refused = Some(refused);
+    }
+
+    /// From now on, the S3 server delays each answer.
+    pub fn delay(&self, delay: Duration) {
+        self.watch.lock().delay = delay;
     }
 
     /// The host and the port for clients.

@@ -15,7 +15,7 @@ pub enum StoreFailure {
     Changed,
     /// An option, a path or an operation that the store can never have.
     Options,
-    /// A name that the file system cannot have.
+    /// A name that the file system or the store cannot have.
     Name,
     /// The store is unreachable, slow or overloaded; and whatever is not listed here.
     Unavailable,
@@ -38,8 +38,9 @@ const CODES: [(&str, &str); 3] = [("<Code>", "</Code>"), ("\"code\":\"", "\""), 
 /// How Azure's emulator says it, whose code is that of a missing right.
 const UNAUTHENTICATED: &str = "<Message>Server failed to authenticate the request";
 
-/// The answers that errors of listings have in their text alone.
-const ANSWERS: [(&str, StoreFailure); 3] = [
+/// The answers that errors have in their text alone: those of listings, and to a key that is too long.
+const ANSWERS: [(&str, StoreFailure); 4] = [
+    ("<Code>KeyTooLongError</Code>", StoreFailure::Name),
     ("status code: 401 ", StoreFailure::Credentials),
     ("status code: 403 ", StoreFailure::Rights),
     ("status code: 404 ", StoreFailure::Missing),
@@ -66,9 +67,9 @@ impl StoreFailure {
         }
     }
 
-    /// What the status in an error's text means.
+    /// What the status or the code in an error's text means.
     fn of_answer(text: &str) -> Option<Self> {
-        ANSWERS.iter().find(|(status, _)| text.contains(status)).map(|(_, meaning)| *meaning)
+        ANSWERS.iter().find(|(answer, _)| text.contains(answer)).map(|(_, meaning)| *meaning)
     }
 
     /// What an error of the operating system means.
@@ -242,6 +243,7 @@ mod tests {
             ),
             (of_disk(io::ErrorKind::StorageFull), Rights),
             (of_disk(io::ErrorKind::InvalidFilename), Name),
+            (Store::Generic { store: "S3", source: "400: <Error><Code>KeyTooLongError</Code>".into() }, Name),
         ] {
             assert_eq!(StoreFailure::of(&error), meaning, "{error}");
         }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{
     common::{Read, Reader, folder},
-    connector, read, record,
+    connector, read, record, write_retrying,
 };
 use crate::DeltaLake;
 
@@ -18,10 +18,7 @@ async fn write(connector: &mut DeltaLake, number: u64) {
         "n": number, "kind": kind, "list": [number], "money": "12.50", "day": "2018-02-07", "at": "2018-02-07T01:26:13Z",
         "local": "2018-02-07T01:26:13", "bytes": "AQI=", "map": { "k": nested }, "nested": nested,
     });
-    while let Err(error) = connector.process_batch(vec![record(number + 1, &payload)]).await {
-        assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
-        tokio::task::yield_now().await;
-    }
+    write_retrying(connector, vec![record(number + 1, &payload)]).await;
 }
 
 fn commits_of(folder: &Path, operation: &str) -> usize {
@@ -146,4 +143,21 @@ async fn a_compaction_that_fails_fails_no_write() {
         write(&mut connector, number).await;
     }
     assert_eq!((read(&folder).rows.len(), commits_of(&folder, "OPTIMIZE")), (9, 1), "it is tried again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compaction_whose_version_wants_a_checkpoint_gets_one() {
+    let folder = folder("joined-checkpoint");
+    let mapping = format!("compact_after = 2\ncheckpoint_interval = 5\n{COLUMNS}");
+    let mut connector = connector(&folder, &mapping).await.unwrap();
+    for number in 0..3 {
+        // Null in the column `kind`, and all in one partition.
+        write(&mut connector, 4 * number).await;
+    }
+    let log = folder.join("table/_delta_log");
+    let fifth = fs::read_to_string(log.join("00000000000000000004.json")).unwrap();
+    assert!(fifth.contains(r#""operation":"OPTIMIZE""#), "{fifth}");
+    assert!(log.join("00000000000000000004.checkpoint.parquet").exists());
+    write(&mut connector, 12).await;
+    assert_eq!(numbers(&read(&folder)), [0, 4, 8, 12]);
 }

@@ -75,6 +75,8 @@ async fn features_that_cannot_be_written_are_found_at_start() {
         ("vacuumProtocolCheck", true, false),
         ("allowColumnDefaults", false, false),
         ("clustering", false, false),
+        ("variantType", true, false),
+        ("variantType-preview", true, false),
         ("whateverComesNext", false, false),
         ("whateverComesNextToReaders", true, false),
     ] {

@@ -8,6 +8,7 @@ mod compactions;
 mod contents;
 mod failures;
 mod features;
+mod logs;
 mod names;
 mod readme;
 mod schemas;
@@ -18,7 +19,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use common::{Reader, folder, open_s3};
 use danube_sink::{prelude::*, testing::from_toml};
-use danube_sink_tests::stores::toml;
+use danube_sink_tests::stores::{Server, toml};
 use serde_json::{Value, json};
 
 use super::DeltaLake;
@@ -34,6 +35,27 @@ async fn connector(folder: &Path, mapping: &str) -> ConnectorResult<DeltaLake> {
     let (mut connector, config) = from_toml::<DeltaLake>(&text).expect("a configuration");
     connector.initialize(config).await?;
     Ok(connector)
+}
+
+/// A connector of one topic whose table is in an S3 store.
+async fn on_s3(server: &Server, mapping: &str) -> DeltaLake {
+    let text = format!(
+        "[delta_lake.storage_options]\n{}\n[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\n\
+         table = '{}'\n{mapping}\n",
+        toml(&server.options()),
+        server.url("table")
+    );
+    let (mut connector, config) = from_toml::<DeltaLake>(&text).expect("a configuration");
+    connector.initialize(config).await.expect("a table");
+    connector
+}
+
+/// Retries a batch as the runtime does, until it is written.
+async fn write_retrying(connector: &mut DeltaLake, records: Vec<SinkRecord>) {
+    while let Err(error) = connector.process_batch(records.clone()).await {
+        assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+        tokio::task::yield_now().await;
+    }
 }
 
 fn record(offset: u64, payload: &Value) -> SinkRecord {

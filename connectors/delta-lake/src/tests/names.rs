@@ -1,13 +1,15 @@
 //! Column names that collide or are not allowed, and values that become folder names.
 
+use std::fs;
+
 use danube_sink::{prelude::*, testing::from_toml};
 use serde_json::json;
 
 use super::super::DeltaLake;
 use super::{
     TOPIC,
-    common::{Reader, folder},
-    connector, read, record,
+    common::{Reader, folder, open_s3},
+    connector, on_s3, read, record,
 };
 
 #[test]
@@ -43,6 +45,15 @@ async fn a_table_that_others_could_not_read_is_not_created() {
         assert!(matches!(error, ConnectorError::Configuration { .. }), "{mapping}: {error:?}");
         assert!(error.report().contains(part), "{mapping}: {error:?}");
         assert!(!folder.join("table/_delta_log").exists(), "{mapping}");
+        // With tables by content, no record would ever fit.
+        let text = format!(
+            "[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\ntable = '{}/{{/tenant}}'\n{mapping}\n",
+            folder.display()
+        );
+        let (mut by_content, config) = from_toml::<DeltaLake>(&text).unwrap();
+        let error = by_content.initialize(config).await.expect_err(mapping);
+        assert!(matches!(error, ConnectorError::Configuration { .. }), "{mapping}: {error:?}");
+        assert!(error.report().contains(part), "{mapping}: {error:?}");
     }
 }
 
@@ -122,6 +133,48 @@ async fn a_value_that_is_no_folder_name_is_rejected_and_every_other_is_read_back
     expected.sort_unstable();
     assert_eq!(held, expected);
     assert_eq!(rows.len(), values.len() + 1);
+}
+
+/// Without a zone, Spark reads the time in the zone of its session.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timestamp_that_is_a_partition_has_its_zone() {
+    let folder = folder("partition-zones");
+    let mapping = "columns = [{ name = 'n', type = 'long' }, { name = 'at', type = 'timestamp' }, \
+                   { name = 'local', type = 'timestamp_ntz' }]\npartition_by = ['at', 'local']\ncompact_after = 2";
+    let mut connector = connector(&folder, mapping).await.unwrap();
+    for n in 1..5 {
+        let payload = json!({ "n": n, "at": "2018-02-07T03:26:13.5+02:00", "local": "2018-02-07T03:26:13" });
+        connector.process_batch(vec![record(n, &payload)]).await.unwrap();
+    }
+    let commits = fs::read_dir(folder.join("table/_delta_log")).unwrap();
+    let commits: String = commits.filter_map(|entry| fs::read_to_string(entry.unwrap().path()).ok()).collect();
+    let adds: Vec<_> = commits.lines().filter(|line| line.contains(r#""add""#)).collect();
+    let has_zone = |line: &&str| line.contains(r#""at":"2018-02-07T01:26:13.500000Z""#);
+    let has_none = |line: &&str| line.contains(r#""local":"2018-02-07 03:26:13.000000""#);
+    assert!(adds.iter().all(|add| has_zone(add) && has_none(add)), "{adds:#?}");
+    let table = read(&folder);
+    let is_read = |row: &serde_json::Value| {
+        row["at"] == "2018-02-07 01:26:13.500000+00:00" && row["local"] == "2018-02-07 03:26:13"
+    };
+    assert!(table.rows.len() == 4 && table.rows.iter().all(is_read), "{:?}", table.rows);
+    assert!(table.files < 4 && commits.contains("OPTIMIZE"), "{} files", table.files);
+}
+
+/// Each value is short enough for a folder, but all of them are too long for the key of an object.
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_are_together_too_long_for_a_key_are_rejected_alone() {
+    let server = open_s3("partition-keys").await;
+    let mapping = "columns = [{ name = 'n', type = 'long' }, { name = 'a' }, { name = 'b' }, { name = 'c' }, { name = 'd' }]\n\
+                   partition_by = ['a', 'b', 'c', 'd']";
+    let mut connector = on_s3(&server, mapping).await;
+    let of = |n: u64, value: &str| record(n, &json!({ "n": n, "a": value, "b": value, "c": value, "d": value }));
+    let records = vec![of(1, "x"), of(2, &"s3cret".repeat(40)), of(3, "y")];
+    let report = connector.process_batch(records).await.unwrap_err().report();
+    assert!(report.contains("0 records to retry, 1 rejected") && report.contains("together"), "{report}");
+    assert!(!report.contains("s3cret"), "{report}");
+    let mut numbers = Reader::start().numbers(&server.url("table"), &server.options(), "n");
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 3]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -163,6 +163,46 @@ async fn a_new_field_is_added_ignored_or_rejects_its_record() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_of_every_record_that_no_schema_has_is_waited_for() {
+    let folder = folder("new-field-in-no-schema");
+    let mut connector = connector(&folder, "on_new_field = 'add'").await.unwrap();
+    connector.process_batch(vec![record(1, 1, N, r#"{"n":1}"#)]).await.unwrap();
+    let batch = [2, 3].map(|offset| record(offset, 1, N, r#"{"n":2,"more":"x"}"#)).to_vec();
+    let error = connector.process_batch(batch).await.unwrap_err();
+    assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+    assert!(error.report().contains("every record of the batch"), "{error:?}");
+    // The next version of the schema has it.
+    let batch = [2, 3].map(|offset| record(offset, 2, N_AND_MORE, r#"{"n":2,"more":"x"}"#)).to_vec();
+    connector.process_batch(batch).await.unwrap();
+    assert_eq!(read(&folder).rows.len(), 3);
+}
+
+/// Spark could not read the table, or the library refuses the column: the batch would wait for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_with_nested_names_that_no_table_can_have_is_not_added() {
+    for (number, nested) in [
+        r#""a b":{"type":"string"}"#,
+        r#""a":{"type":"string"},"A":{"type":"string"}"#,
+        r#""a":{"type":"array","items":{"type":"object","properties":{"b,c":{"type":"string"}}}}"#,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let folder = folder(&format!("nested-names-{number}"));
+        let mut connector = connector(&folder, "on_new_field = 'add'").await.unwrap();
+        connector.process_batch(vec![record(1, 1, N, r#"{"n":1}"#)]).await.unwrap();
+        let properties = format!(r#"{N_AND_MORE},"s":{{"type":"object","properties":{{{nested}}}}}"#);
+        let records =
+            vec![record(2, 2, &properties, r#"{"n":2,"more":"x"}"#), record(3, 2, &properties, r#"{"n":3,"s":{}}"#)];
+        let report = connector.process_batch(records).await.unwrap_err().report();
+        assert!(report.contains("0 records to retry, 1 rejected"), "{nested}: {report}");
+        let table = read(&folder);
+        let columns: Vec<_> = table.columns.as_object().unwrap().keys().cloned().collect();
+        assert_eq!((table.rows.len(), columns), (2, vec!["more".to_owned(), "n".to_owned()]), "{nested}");
+    }
+}
+
 /// Two connectors see the new field at once: one adds the column, the other finds it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_column_is_added_once_beside_other_writers() {

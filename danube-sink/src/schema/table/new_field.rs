@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum OnNewField {
     /// The table gets a column for each field of the record's registered schema, which says its type. A field that is not in
-    /// the schema either is rejected.
+    /// the schema either counts as with [`Reject`](Self::Reject).
     Add,
     /// The field is not written.
     Ignore,

@@ -1,0 +1,102 @@
+//! A proxy before the S3 server of the tests: it makes conditional writes atomic, as S3 does, since the server checks whether an
+//! object exists, and writes it later. And it does what a test asks for.
+
+use std::{
+    io,
+    net::{Ipv4Addr, TcpListener as Listener},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use hyper::{
+    Request, Response, StatusCode, Uri, body::Incoming, client::conn, header::IF_NONE_MATCH, server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::Builder,
+    sync::Mutex as Turn,
+    task::LocalSet,
+    time::sleep,
+};
+
+/// What the proxy has seen, and what it does.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// The requests so far, each as `METHOD URI`.
+    pub(super) requests: Vec<String>,
+    /// The requests that are answered with status 403.
+    pub(super) refused: Option<fn(&str) -> bool>,
+    /// How long each request waits.
+    pub(super) delay: Duration,
+}
+
+/// A [`Watch`] that the test and the proxy share.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Shared(Arc<Mutex<Watch>>);
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Watch> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts a proxy to a port, which forwards conditional writes one at a time, and returns its own port.
+///
+/// It has its own thread, because tests block theirs while the reader reads.
+pub(super) fn before(port: u16, watch: Shared) -> io::Result<u16> {
+    let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    thread::spawn(move || runtime.block_on(LocalSet::new().run_until(serve(listener, port, watch))));
+    Ok(address.port())
+}
+
+async fn serve(listener: Listener, port: u16, watch: Shared) -> io::Result<()> {
+    static TURN: Turn<()> = Turn::const_new(());
+    let listener = TcpListener::from_std(listener)?;
+    loop {
+        let (client, _) = listener.accept().await?;
+        let watch = watch.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let watch = watch.clone();
+            async move {
+                let shown = format!("{} {}", request.method(), request.uri());
+                let (delay, is_refused) = {
+                    let mut watch = watch.lock();
+                    let is_refused = watch.refused.is_some_and(|refused| refused(&shown));
+                    watch.requests.push(shown);
+                    (watch.delay, is_refused)
+                };
+                sleep(delay).await;
+                if is_refused {
+                    return refuse(request, port).await.map_err(io::Error::other);
+                }
+                let is_conditional = request.headers().contains_key(IF_NONE_MATCH);
+                let _turn = if is_conditional { Some(TURN.lock().await) } else { None };
+                pass_on(request, port).await.map_err(io::Error::other)
+            }
+        });
+        tokio::task::spawn_local(http1::Builder::new().serve_connection(TokioIo::new(client), service));
+    }
+}
+
+type Passed = Result<Response<Incoming>, Box<dyn std::error::Error + Send + Sync>>;
+
+async fn pass_on(request: Request<Incoming>, port: u16) -> Passed {
+    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    let (mut requests, connection) = conn::http1::handshake(TokioIo::new(server)).await?;
+    tokio::task::spawn_local(connection);
+    Ok(requests.send_request(request).await?)
+}
+
+/// The server's answer to a request that changes nothing, with another status.
+async fn refuse(mut request: Request<Incoming>, port: u16) -> Passed {
+    *request.uri_mut() = Uri::from_static("/missing/");
+    let mut answer = pass_on(request, port).await?;
+    *answer.status_mut() = StatusCode::FORBIDDEN;
+    Ok(answer)
+}
