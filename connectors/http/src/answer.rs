@@ -39,7 +39,7 @@ pub struct Answer {
     text: String,
     secrets: Secrets,
     /// Whether the connection broke, or `timeout` passed, before the end of the body.
-    broke_off: bool,
+    pub(crate) broke_off: bool,
     /// The request, if it could be cloned.
     request: Option<Request>,
 }

@@ -7,6 +7,7 @@ mod pace;
 mod target;
 #[cfg(test)]
 mod tests;
+mod unanswered;
 
 use crate::{
     Answers, Api, Compression,

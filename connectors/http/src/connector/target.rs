@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use danube_sink::{RecordId, prelude::*};
+use danube_sink::{RecordId, TargetFailure::Busy, prelude::*};
 
 use crate::{
     Answers, Client,
@@ -18,6 +18,7 @@ use super::{
     content::Content,
     endpoint::{Endpoint, Head, Request},
     pace::{AdaptiveConcurrency, RateLimit},
+    unanswered::Unanswered,
 };
 
 /// An API that has answered the health check at start.
@@ -27,6 +28,7 @@ pub(crate) struct Target {
     health_path: String,
     concurrency: AdaptiveConcurrency,
     rate_limit: Option<RateLimit>,
+    unanswered: Unanswered,
 }
 
 /// What requests are made with, beside the settings of the endpoint.
@@ -51,6 +53,7 @@ impl Target {
             health_path: sink.health_path.clone(),
             concurrency: AdaptiveConcurrency::new(sink.concurrency),
             rate_limit: sink.requests_per_second.map(RateLimit::new),
+            unanswered: Unanswered::default(),
         };
         let help = format!(
             "no usable API at {}: start it, or correct `url`, `health_path` or HTTP_SECRET; \
@@ -113,15 +116,24 @@ impl Target {
             all.insert(name, value);
         }
         let what = format!("{method} {shown_url}");
+        let key = all.get(options.idempotency_header).map(HeaderValue::as_bytes).unwrap_or_default();
+        let this_try = self.unanswered.begin(String::from_utf8_lossy(key).into_owned());
         let request = self.client.request(method, url).headers(all).body(body);
         let answer = self.client.send(&what, request).await?;
+        let is_in_progress = this_try.answered(answer.status, answer.broke_off);
         let configured = endpoint.answers.meaning(answer.status).or_else(|| options.answers.meaning(answer.status));
-        let meaning = configured.unwrap_or_else(|| usual(answer.status, endpoint.filled_in()));
-        let excerpt = match meaning.is_ok() {
+        let meaning = configured.unwrap_or_else(|| match is_in_progress {
+            true => Err(Busy),
+            false => usual(answer.status, endpoint.filled_in()),
+        });
+        let mut excerpt = match meaning.is_ok() {
             true => String::new(),
             false if batch.settings().show_payload_in_errors => answer.excerpt(),
             false => answer.words(),
         };
+        if is_in_progress {
+            excerpt += "; the API may still work on an earlier try, which had no answer";
+        }
         batch.finish(answer.judged_as(meaning, &what, &excerpt).map_err(Into::into))
     }
 
