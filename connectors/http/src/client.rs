@@ -1,12 +1,13 @@
 //! The HTTP client of an API.
 
-use std::{error::Error as _, fmt, io, time::Duration};
+use std::{error::Error as _, fmt, io, iter::successors, time::Duration};
 
 use danube_sink::{
     ConnectorError, ConnectorResult, Failure, Secret,
     TargetFailure::{Busy, NotReady, Refused, Unauthenticated},
 };
 use reqwest::{Body, Error, Method, Request, RequestBuilder, StatusCode, Url, header::CONTENT_ENCODING};
+use rustls::AlertDescription;
 
 use super::{
     answer::{Answer, READ, advice},
@@ -15,6 +16,18 @@ use super::{
     path::{PATH_RULE, behind, is_path},
     secrets::Secrets,
 };
+
+/// How a server says that it does not take the client certificate, or that it wants one.
+const OF_CLIENT_CERTIFICATE: [AlertDescription; 8] = [
+    AlertDescription::AccessDenied,
+    AlertDescription::BadCertificate,
+    AlertDescription::CertificateExpired,
+    AlertDescription::CertificateRequired,
+    AlertDescription::CertificateRevoked,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::UnknownCA,
+    AlertDescription::UnsupportedCertificate,
+];
 
 /// An HTTP client for one API, which [`Api::client`](crate::Api::client) builds.
 pub struct Client {
@@ -91,8 +104,8 @@ impl Client {
     /// values of a record.
     ///
     /// # Errors
-    /// A failure of the class [`Busy`] without a response, [`NotReady`] if the certificate is not trusted, [`Refused`] if the request
-    /// cannot be sent as it is; or that of the token endpoint.
+    /// A failure of the class [`Busy`] without a response, [`NotReady`] if the certificate is not trusted, [`Unauthenticated`] if the
+    /// server refuses the client certificate, [`Refused`] if the request cannot be sent as it is; or that of the token endpoint.
     pub async fn send(&self, what: impl AsRef<str>, request: RequestBuilder) -> Result<Answer, Failure> {
         self.send_limited(what, request, READ).await
     }
@@ -189,12 +202,15 @@ impl fmt::Debug for Client {
 
 /// The failure of a request without a response.
 pub(crate) fn unsent(what: &str, error: Error) -> Failure {
-    let class = match () {
-        () if error.is_builder() => Refused,
-        () if is_tls_error(&error) => NotReady,
-        () => Busy,
+    let (class, advice) = match tls_error(&error) {
+        _ if error.is_builder() => (Refused, ""),
+        Some(rustls::Error::AlertReceived(alert)) if OF_CLIENT_CERTIFICATE.contains(alert) => {
+            (Unauthenticated, "; set or correct `cert_file`, which a restart reads again")
+        }
+        Some(_) => (NotReady, advice(NotReady)),
+        None => (Busy, ""),
     };
-    Failure::new(class, format!("{}{}", report(what, error), advice(class)))
+    Failure::new(class, format!("{}{advice}", report(what, error)))
 }
 
 /// The operation and why it failed, with the chain of sources.
@@ -203,16 +219,15 @@ fn report(what: &str, error: Error) -> String {
     ConnectorError::Retryable { message: what.to_owned(), source, retry_after: None }.report()
 }
 
-/// Whether a TLS error (a certificate, the protocol) is among the sources, which no wait changes.
-fn is_tls_error(error: &Error) -> bool {
-    let mut below = error.source();
-    while let Some(error) = below {
-        if error.is::<rustls::Error>() {
-            return true;
-        }
+/// The TLS error (a certificate, the protocol) among the sources, which no wait changes.
+fn tls_error(error: &Error) -> Option<&rustls::Error> {
+    sources(error).find_map(|error| error.downcast_ref())
+}
+
+fn sources(error: &Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    successors(error.source(), |&error| {
         // The source of an I/O error skips the error that it wraps.
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        below = wrapped.map_or_else(|| error.source(), |wrapped| Some(wrapped));
-    }
-    false
+        wrapped.map_or_else(|| error.source(), |wrapped| Some(wrapped))
+    })
 }

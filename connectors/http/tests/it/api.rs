@@ -1,6 +1,10 @@
 //! Requests over real sockets: trusted servers, credentials, and responses.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     Router,
@@ -11,7 +15,7 @@ use danube_sink_http::{
     Api, Client, Headers,
     reqwest::{self, Method},
 };
-use danube_sink_tests::{Ca, TlsProxy, free_port};
+use danube_sink_tests::{Ca, TlsProxy, free_port, until};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -90,8 +94,7 @@ async fn https_trusts_the_cas_of_ca_file_and_sends_the_client_certificate() {
 
     let closed = TlsProxy::to(api, &ca, true).await;
     let url = format!("url = '{}'\n{trusting}", closed.url);
-    let error = asked(&client(&url, None).unwrap()).await.expect_err("no client certificate");
-    assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+    refused_by_tls(&client(&url, None).unwrap()).await;
     let identity = ca.issue(&["connector"]);
     let (certificate, key) =
         (ca.write("its.pem", identity.certificate.trim_end()), ca.write("its-key.pem", &identity.key));
@@ -105,6 +108,30 @@ async fn https_trusts_the_cas_of_ca_file_and_sends_the_client_certificate() {
     let error =
         client(&format!("url = '{}'\nca_file = '{}'", open.url, key.display()), None).expect_err("no CA").report();
     assert!(error.contains("its-key.pem: it contains no certificate"), "{error}");
+}
+
+/// The supervisor's restart reads the new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_certificate_that_has_expired_or_is_not_trusted_ends_the_connector() {
+    let (api, ca, other) = (api().await, Ca::new("closed"), Ca::new("other"));
+    let closed = TlsProxy::to(api, &ca, true).await;
+    let expired = ca.issue_until(&["connector"], SystemTime::now() - Duration::from_secs(60));
+    for identity in [other.issue(&["connector"]), expired] {
+        let both = ca.write("both.pem", &format!("{}{}", identity.key, identity.certificate));
+        let files = format!("ca_file = '{}'\ncert_file = '{}'", ca.file().display(), both.display());
+        refused_by_tls(&client(&format!("url = '{}'\n{files}", closed.url), None).unwrap()).await;
+    }
+}
+
+/// Tries until the alert is read before the connection breaks.
+async fn refused_by_tls(client: &Client) {
+    let is_fatal = async || {
+        let error = asked(client).await.expect_err("no client certificate that the server takes");
+        let is_fatal = matches!(error, ConnectorError::Fatal { .. });
+        assert_eq!(is_fatal, error.report().contains("correct `cert_file`, which a restart reads again"), "{error:?}");
+        is_fatal
+    };
+    until("a fatal error", is_fatal).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
