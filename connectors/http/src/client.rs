@@ -66,7 +66,7 @@ impl Client {
         Ok(self)
     }
 
-    /// Compresses the bodies of requests.
+    /// Compresses the bodies of requests, but of those that have the header `content-encoding` already.
     #[must_use]
     pub fn with_compression(mut self, compression: Compression) -> Self {
         self.encoding = compression.encoding();
@@ -148,7 +148,10 @@ impl Client {
     }
 
     fn compressed(&self, mut request: Request) -> io::Result<Request> {
-        if let (Some(encoding), Some(body)) = (self.encoding, request.body().and_then(Body::as_bytes)) {
+        let is_encoded = request.headers().contains_key(CONTENT_ENCODING);
+        if let (Some(encoding), Some(body), false) =
+            (self.encoding, request.body().and_then(Body::as_bytes), is_encoded)
+        {
             let body = encoding.apply(body)?;
             *request.body_mut() = Some(body.into());
             request.headers_mut().insert(CONTENT_ENCODING, encoding.header());

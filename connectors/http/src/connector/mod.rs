@@ -12,7 +12,7 @@ mod unanswered;
 use crate::{
     Answers, Api, Compression,
     path::{PATH_RULE, is_path},
-    reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName},
+    reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName},
 };
 use content::Content;
 use danube_sink::{
@@ -117,10 +117,14 @@ impl Http {
             diagnostics.push(Diagnostic::of_key("idempotency_header", message, "choose another name"));
         }
         for (number, mapping) in self.topics.iter().enumerate() {
+            let key = || format!("topic_mappings.{number}.headers");
             if mapping.own.headers.have(&secret_header) {
-                let key = format!("topic_mappings.{number}.headers");
                 let message = format!("`{secret_header}` is the header of the secret");
-                diagnostics.push(Diagnostic::of_key(key, message, "remove it from the mapping"));
+                diagnostics.push(Diagnostic::of_key(key(), message, "remove it from the mapping"));
+            }
+            if self.compression != Compression::None && mapping.own.headers.have(&CONTENT_ENCODING) {
+                let message = "`content-encoding` conflicts with `compression`, which sets it";
+                diagnostics.push(Diagnostic::of_key(key(), message, "remove one of them"));
             }
         }
         diagnostics.into_result()

@@ -10,9 +10,13 @@ use axum::{
     Router,
     http::{HeaderMap, StatusCode, Uri},
 };
-use danube_sink::{config::load_text, prelude::*};
+use danube_sink::{
+    config::load_text,
+    prelude::*,
+    testing::{HttpReply, HttpServer},
+};
 use danube_sink_http::{
-    Api, Client, Headers,
+    Api, Client, Compression, Headers,
     reqwest::{self, Method},
 };
 use danube_sink_tests::{Ca, TlsProxy, free_port, until};
@@ -194,6 +198,16 @@ async fn an_answer_that_breaks_or_has_no_end_is_not_whole() {
     let request = client.request(Method::GET, client.url().clone());
     let answer = client.send_limited("ask", request, 2 << 20).await.expect("an answer");
     assert!(answer.is_whole && answer.text().len() == 1 << 20, "the caller's limit");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_encoded_already_is_not_compressed() {
+    let server = HttpServer::start(|_| HttpReply::status(204, "")).expect("a free port");
+    let client = client(&format!("url = '{}'", server.url()), None).unwrap().with_compression(Compression::Gzip);
+    let request = client.request(Method::POST, client.url().clone()).header("content-encoding", "br").body("encoded");
+    client.send("post", request).await.unwrap();
+    let seen = server.requests().pop().unwrap();
+    assert_eq!((seen.header("content-encoding"), &*seen.text()), ("br", "encoded"));
 }
 
 /// Whether the API took it is not known: the status came, and not all that it announced.
