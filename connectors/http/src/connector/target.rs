@@ -72,28 +72,36 @@ impl Target {
         // The template as configured, without values of the record.
         let url = batch.own().path.url_template(self.client.shown_url());
         if let Some(key) = Endpoint::only_head(&batch, self.client.url())? {
-            let sent = self.send(options, Request { key, batch }, &url).await;
+            let sent = self.send(options, Request { key, batch }, &url, &AtomicBool::new(false)).await;
             self.concurrency.follow(matches!(sent, Err(ConnectorError::Retryable { .. })));
             return sent;
         }
         let requests = Endpoint::requests(&mut batch, self.client.url())?;
-        let (longest, is_busy) = (self.client.timeout(), AtomicBool::new(false));
+        let (longest, stopped) = (self.client.timeout(), AtomicBool::new(false));
         let send = async |request| {
-            let sent = self.send(options, request, &url).await;
-            is_busy.fetch_or(matches!(sent, Err(ConnectorError::Retryable { .. })), Ordering::Relaxed);
+            let sent = self.send(options, request, &url, &stopped).await;
+            let stops = matches!(sent, Err(ConnectorError::Retryable { .. } | ConnectorError::Fatal { .. }));
+            stopped.fetch_or(stops, Ordering::Relaxed);
             sent
         };
         let written = batch.concurrently(self.concurrency.current(), longest, requests, send).await;
-        self.concurrency.follow(is_busy.into_inner());
+        self.concurrency.follow(stopped.into_inner());
         written
     }
 
-    async fn send(&self, options: &Options<'_>, request: Request<'_>, shown_url: &str) -> ConnectorResult<()> {
+    /// Sends a request, unless the batch is `stopped` when the rate limit lets it start.
+    async fn send(
+        &self,
+        options: &Options<'_>,
+        request: Request<'_>,
+        shown_url: &str,
+        stopped: &AtomicBool,
+    ) -> ConnectorResult<()> {
         let Request { key: Head { method, url, headers }, mut batch } = request;
         if let Some(limit) = &self.rate_limit
-            && !limit.wait((batch.deadline() - self.client.timeout()).into()).await
+            && (!limit.wait((batch.deadline() - self.client.timeout()).into()).await || stopped.load(Ordering::Relaxed))
         {
-            // No time for it in this attempt: no failure.
+            // No time for it in this attempt, or another request has failed: no failure of this one.
             let mut later = PartialFailure::default();
             for record in batch.records() {
                 later.retry_untried(record);
