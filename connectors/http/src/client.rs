@@ -8,6 +8,7 @@ use danube_sink::{
 };
 use reqwest::{Body, Error, Method, Request, RequestBuilder, StatusCode, Url, header::CONTENT_ENCODING};
 use rustls::AlertDescription;
+use tokio::time::Instant;
 
 use super::{
     answer::{Answer, READ, advice},
@@ -90,7 +91,7 @@ impl Client {
         &self.shown
     }
 
-    /// The timeout of one request.
+    /// The timeout of one request, with the access tokens that it needs.
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -133,15 +134,16 @@ impl Client {
             let response = client.execute(request).await.map_err(failed)?;
             return Ok(Answer::read(response, limit, plain, self.secrets.clone()).await);
         };
+        // For the tokens and the requests together.
+        let deadline = Instant::now() + request.timeout().copied().unwrap_or(self.timeout);
         let again = request.try_clone();
-        let mut token = tokens.token().await?;
-        token.authorize(&mut request);
+        let mut token = tokens.token(deadline, None).await?;
+        token.authorize(&mut request, deadline);
         let mut response = client.execute(request).await.map_err(failed)?;
         if let (StatusCode::UNAUTHORIZED, Some(mut again)) = (response.status(), again) {
             // The token may be revoked: once more with a new one.
-            tokens.forget(&token).await;
-            token = tokens.token().await?;
-            token.authorize(&mut again);
+            token = tokens.token(deadline, Some(&token)).await?;
+            token.authorize(&mut again, deadline);
             response = client.execute(again).await.map_err(failed)?;
         }
         Ok(Answer::read(response, limit, plain, self.secrets.and(&token.value)).await)

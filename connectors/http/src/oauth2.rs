@@ -12,7 +12,10 @@ use reqwest::{
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 use serde_json::Value;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     answer::{Answer, READ},
@@ -57,7 +60,15 @@ pub(crate) struct Tokens {
     client: reqwest::Client,
     settings: OAuth2,
     secret: Secret,
-    current: Mutex<Option<Token>>,
+    current: Mutex<Current>,
+}
+
+/// What the last answer of the token endpoint was.
+#[derive(Debug, Default)]
+struct Current {
+    token: Option<Token>,
+    /// Why there is no newer token, and since when.
+    failure: Option<(Instant, Failure)>,
 }
 
 /// An access token, as a header.
@@ -69,50 +80,61 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    /// Puts the token into a request.
-    pub(crate) fn authorize(&self, request: &mut Request) {
+    /// Puts the token into a request, which gets the time that is left.
+    pub(crate) fn authorize(&self, request: &mut Request, deadline: Instant) {
         request.headers_mut().insert(AUTHORIZATION, self.header.clone());
+        *request.timeout_mut() = Some(deadline - Instant::now());
     }
 }
 
 impl Tokens {
     pub(crate) fn new(client: reqwest::Client, settings: OAuth2, secret: Secret) -> Self {
-        Self { client, settings, secret, current: Mutex::new(None) }
+        Self { client, settings, secret, current: Mutex::default() }
     }
 
-    /// The current token, or a new one. Requests that need one at the same time wait for one answer.
+    /// The current token, or a new one; never one that the API has `refused`. Requests that need one at the same time wait for one
+    /// answer, also if it is a failure.
     ///
     /// # Errors
-    /// The failure of the token endpoint.
-    pub(crate) async fn token(&self) -> Result<Token, Failure> {
-        let mut current = self.current.lock().await;
-        if let Some(token) = &*current
-            && Instant::now() < token.renew_at
-        {
-            return Ok(token.clone());
+    /// The failure of the token endpoint, which has time until `deadline`.
+    pub(crate) async fn token(&self, deadline: Instant, refused: Option<&Token>) -> Result<Token, Failure> {
+        let entered = Instant::now();
+        let Ok(mut current) = timeout_at(deadline, self.current.lock()).await else {
+            return Err(Failure::new(Busy, format!("{}: no answer within `timeout`", self.what())));
+        };
+        let is_refused = |token: &Token| refused.is_some_and(|refused| refused.header == token.header);
+        match &*current {
+            Current { token: Some(token), .. } if Instant::now() < token.renew_at && !is_refused(token) => {
+                return Ok(token.clone());
+            }
+            Current { failure: Some((at, failure)), .. } if entered < *at => return Err(failure.clone()),
+            _ => {}
         }
-        Ok(current.insert(self.fetch().await?).clone())
+        let fetched = self.fetch(deadline).await;
+        *current = match &fetched {
+            Ok(token) => Current { token: Some(token.clone()), failure: None },
+            Err(failure) => Current { token: None, failure: Some((Instant::now(), failure.clone())) },
+        };
+        fetched
     }
 
-    /// Forgets a token that the API has refused, unless there is a newer one.
-    pub(crate) async fn forget(&self, refused: &Token) {
-        let mut current = self.current.lock().await;
-        current.take_if(|token| token.header == refused.header);
+    /// The operation, for messages.
+    fn what(&self) -> String {
+        format!("fetch an access token from {}", self.settings.token_url)
     }
 
-    async fn fetch(&self) -> Result<Token, Failure> {
-        let what = format!("fetch an access token from {}", self.settings.token_url);
-        let asked = Instant::now();
-        let failed = |error| unsent(&what, error);
-        let response = self.request().send().await.map_err(failed)?;
+    async fn fetch(&self, deadline: Instant) -> Result<Token, Failure> {
+        let (what, asked) = (&self.what(), Instant::now());
+        let failed = |error| unsent(what, error);
+        let response = self.request().timeout(deadline - asked).send().await.map_err(failed)?;
         let answer = Answer::read(response, READ, None, Secrets::default()).await;
         let (status, body) = (answer.status, answer.json().unwrap_or(Value::Null));
         if !status.is_success() {
-            let mut failure = refusal(&what, status, &body);
+            let mut failure = refusal(what, status, &body);
             failure.retry_after = answer.retry_after();
             return Err(failure);
         }
-        answer.judged_as(Ok(()), &what, "")?;
+        answer.judged_as(Ok(()), what, "")?;
         let unusable = |class, message: &str| Failure::new(class, format!("{what}: {message}"));
         let token = match body["access_token"].as_str() {
             Some("") => return Err(unusable(NotReady, "the `access_token` of the response is empty")),
