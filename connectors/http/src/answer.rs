@@ -10,8 +10,8 @@ use danube_sink::{
     TargetFailure::{self, Busy, Misconfigured, NotReady, Unauthenticated},
 };
 use reqwest::{
-    Request, Response, StatusCode,
-    header::{HeaderMap, RETRY_AFTER},
+    Request, Response, StatusCode, Url,
+    header::{HeaderMap, LOCATION, RETRY_AFTER},
 };
 use serde::de::DeserializeOwned;
 
@@ -119,6 +119,12 @@ impl Answer {
             Failure::new(class, format!("{}{advice}", message.trim_end())).with_code(self.status.as_u16());
         failure.retry_after = self.retry_after();
         Err(failure)
+    }
+
+    /// Whether it redirects from this address to the same one with `https`.
+    pub(crate) fn redirects_to_https(&self, mut from: Url) -> bool {
+        let location = self.headers.get(LOCATION).and_then(|location| from.join(location.to_str().ok()?).ok());
+        from.scheme() == "http" && from.set_scheme("https").is_ok() && location == Some(from)
     }
 
     /// The delay that the `Retry-After` header asks for, in seconds or as a date.

@@ -4,7 +4,7 @@ use std::{error::Error as _, fmt, io, iter::successors, time::Duration};
 
 use danube_sink::{
     ConnectorError, ConnectorResult, Failure, Secret,
-    TargetFailure::{Busy, NotReady, Refused, Unauthenticated},
+    TargetFailure::{Busy, Misconfigured, NotReady, Refused, Unauthenticated},
 };
 use reqwest::{Body, Error, Method, Request, RequestBuilder, StatusCode, Url, header::CONTENT_ENCODING};
 use rustls::AlertDescription;
@@ -162,12 +162,12 @@ impl Client {
     }
 
     /// Health check: sends `HEAD` to a path behind the address. Any response counts as healthy, even 404, 405 or 501 of an API
-    /// that does not know `HEAD`; only 408, 425, 429, 502, 503 and 504 (temporarily unavailable), and 401 and 407 (credential
-    /// refused), do not.
+    /// that does not know `HEAD`; only 408, 425, 429, 502, 503 and 504 (temporarily unavailable), 401 and 407 (credential
+    /// refused), and a redirect to the same address with `https`, do not.
     ///
     /// # Errors
     /// [`ConnectorError::Retryable`] if the API cannot be reached or is unavailable; [`ConnectorError::Fatal`] if it refuses the
-    /// credential; [`ConnectorError::Configuration`] if the path is not valid.
+    /// credential or redirects to `https`; [`ConnectorError::Configuration`] if the path is not valid.
     pub async fn is_there(&self, path: &str) -> ConnectorResult<()> {
         Ok(self.head(path).await??)
     }
@@ -176,7 +176,8 @@ impl Client {
     ///
     /// # Errors
     /// [`ConnectorError::Retryable`] if the API cannot be reached or is unavailable; [`ConnectorError::Initialization`] if its
-    /// certificate is not trusted or it refuses the credential; [`ConnectorError::Configuration`] if the path is not valid.
+    /// certificate is not trusted or it refuses the credential; [`ConnectorError::Configuration`] if it redirects to `https`, or the
+    /// path is not valid.
     pub async fn is_there_at_start(&self, path: &str, help: &str) -> ConnectorResult<()> {
         self.head(path).await?.map_err(|failure| failure.context(help).at_start())
     }
@@ -185,16 +186,17 @@ impl Client {
         let url = behind(&self.url, path).ok().filter(|_| is_path(path));
         let url = url.ok_or_else(|| ConnectorError::configuration(format!("`{path}`: {PATH_RULE}")))?;
         let what = format!("HEAD {}{path}", self.shown.as_str().trim_end_matches('/'));
-        let answer = match self.send(&what, self.request(Method::HEAD, url)).await {
+        let answer = match self.send(&what, self.request(Method::HEAD, url.clone())).await {
             Ok(answer) => answer,
             Err(failure) => return Ok(Err(failure)),
         };
-        let class = match answer.status.as_u16() {
-            401 | 407 => Unauthenticated,
-            408 | 425 | 429 | 502..=504 => Busy,
+        let (class, advice) = match answer.status.as_u16() {
+            401 | 407 => (Unauthenticated, advice(Unauthenticated)),
+            408 | 425 | 429 | 502..=504 => (Busy, advice(Busy)),
+            300..=399 if answer.redirects_to_https(url) => (Misconfigured, "; write `https` in `url`"),
             _ => return Ok(Ok(())),
         };
-        Ok(Err(Failure::new(class, format!("{what} was answered {}{}", answer.status, advice(class)))))
+        Ok(Err(Failure::new(class, format!("{what} was answered {}{advice}", answer.status))))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     path::Path,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
@@ -208,6 +209,27 @@ async fn a_body_that_is_encoded_already_is_not_compressed() {
     client.send("post", request).await.unwrap();
     let seen = server.requests().pop().unwrap();
     assert_eq!((seen.header("content-encoding"), &*seen.text()), ("br", "encoded"));
+}
+
+/// No request is redirected, so the first record would end the connector.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_that_redirects_to_https_ends_the_start_and_another_redirect_is_healthy() {
+    let location = Arc::new(Mutex::new(String::new()));
+    let answered = Arc::clone(&location);
+    let reply = move |_: &_| HttpReply::status(308, "").header("location", answered.lock().unwrap().clone());
+    let server = HttpServer::start(reply).expect("a free port");
+    let client = client(&format!("url = '{}/v1'", server.url()), None).unwrap();
+    let secure = server.url().replace("http:", "https:");
+    for healthy in [format!("{secure}/login?from=/v1/health"), "/v1/health/".to_owned(), "https://[".to_owned()] {
+        *location.lock().unwrap() = healthy;
+        client.is_there("/health").await.expect("another address");
+    }
+    *location.lock().unwrap() = format!("{secure}/v1/health");
+    let error = client.is_there("/health").await.expect_err("every request has this answer");
+    assert!(matches!(error, ConnectorError::Fatal { .. }), "{error:?}");
+    let error = client.is_there_at_start("/health", "no API").await.expect_err("a setting is wrong");
+    assert!(matches!(error, ConnectorError::Configuration { .. }), "{error:?}");
+    assert!(error.report().contains("308") && error.report().contains("write `https` in `url`"), "{error:?}");
 }
 
 /// Whether the API took it is not known: the status came, and not all that it announced.
