@@ -39,7 +39,7 @@ pub struct Api {
     #[setting(default = "15s", range = "1ms"..)]
     pub timeout: Duration,
     /// Proxy for every request, such as `http://host:3128`; `HTTP_PROXY` and similar variables are ignored.
-    #[setting(validate = is_plain)]
+    #[setting(validate = is_proxy)]
     pub proxy: Option<Url>,
     /// CA certificates in PEM that the API's certificate may be signed by, in addition to those of the system.
     pub ca_file: Option<PathBuf>,
@@ -202,10 +202,23 @@ fn read(key: &str, file: &Path) -> ConnectorResult<(String, Vec<u8>)> {
     Ok((what, pem))
 }
 
+/// Whether it is an address of HTTP without user, password and `#`.
+pub(crate) fn is_http(url: &Url) -> bool {
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    !has_user && url.fragment().is_none() && matches!(url.scheme(), "http" | "https")
+}
+
+fn is_proxy(url: &Url) -> Result<(), Diagnostic> {
+    (is_http(url) && url.query().is_none()).then_some(()).ok_or_else(|| {
+        Diagnostic::new(
+            "expected `http://host:port`, without user and password",
+            "name an HTTP proxy that needs no login: the connector cannot log in to one",
+        )
+    })
+}
+
 pub(crate) fn is_plain(url: &Url) -> Result<(), Diagnostic> {
-    let no_user = url.username().is_empty() && url.password().is_none();
-    let plain = no_user && url.query().or(url.fragment()).is_none() && matches!(url.scheme(), "http" | "https");
-    plain.then_some(()).ok_or_else(|| {
+    (is_http(url) && url.query().is_none()).then_some(()).ok_or_else(|| {
         Diagnostic::new(
             "expected `https://host/path`, without user, password, `?` and `#`",
             "remove them: a password or token is the connector's secret; a path or query that is itself a secret is its \

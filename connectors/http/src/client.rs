@@ -215,6 +215,9 @@ pub(crate) fn unsent(what: &str, error: Error) -> Failure {
             (Unauthenticated, "; set or correct `cert_file`, which a restart reads again")
         }
         Some(_) => (NotReady, advice(NotReady)),
+        None if is_of_proxy_login(&error) => {
+            (Unauthenticated, "; the connector cannot log in to a proxy: name another one as `proxy`")
+        }
         None => (Busy, ""),
     };
     Failure::new(class, format!("{}{advice}", report(what, error)))
@@ -229,6 +232,11 @@ fn report(what: &str, error: Error) -> String {
 /// The TLS error (a certificate, the protocol) among the sources, which no wait changes.
 fn tls_error(error: &Error) -> Option<&rustls::Error> {
     sources(error).find_map(|error| error.downcast_ref())
+}
+
+/// Whether the proxy of an https request answered 407, which the client tells by this text alone.
+fn is_of_proxy_login(error: &Error) -> bool {
+    sources(error).any(|error| error.to_string().contains("proxy authorization required"))
 }
 
 fn sources(error: &Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {

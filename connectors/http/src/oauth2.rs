@@ -6,6 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use danube_sink::{
     Failure, Secret, Setting,
     TargetFailure::{self, Busy, Misconfigured, NotReady, Unauthenticated},
+    config::Diagnostic,
 };
 use reqwest::{
     Request, StatusCode, Url,
@@ -19,7 +20,7 @@ use tokio::{
 
 use super::{
     answer::{Answer, READ},
-    api::is_plain,
+    api::is_http,
     client::unsent,
     secrets::Secrets,
 };
@@ -33,7 +34,7 @@ const LONGEST_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3_600);
 #[derive(Debug, Clone, Setting)]
 pub struct OAuth2 {
     /// Address of the token endpoint, such as `https://login.example.com/oauth2/token`.
-    #[setting(validate = is_plain)]
+    #[setting(validate = is_token_url)]
     token_url: Url,
     /// Client id; the secret is the client secret.
     #[setting(length = 1..)]
@@ -120,7 +121,9 @@ impl Tokens {
 
     /// The operation, for messages.
     fn what(&self) -> String {
-        format!("fetch an access token from {}", self.settings.token_url)
+        // A query may be long, or have a secret that belongs in no log.
+        let url = self.settings.token_url.as_str();
+        format!("fetch an access token from {}", url.split('?').next().unwrap_or(url))
     }
 
     async fn fetch(&self, deadline: Instant) -> Result<Token, Failure> {
@@ -173,6 +176,14 @@ impl Tokens {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
     }
+}
+
+/// RFC 6749, section 3.2: it may have a query, but no fragment.
+fn is_token_url(url: &Url) -> Result<(), Diagnostic> {
+    is_http(url).then_some(()).ok_or_else(|| {
+        let help = "remove them: the client is `client_id`, and its secret is the connector's secret";
+        Diagnostic::new("expected `https://host/path`, without user, password and `#`", help)
+    })
 }
 
 fn form_encoded(text: &str) -> String {

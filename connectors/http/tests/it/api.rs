@@ -149,6 +149,22 @@ async fn every_request_goes_through_the_proxy() {
     assert!(matches!(error, ConnectorError::Configuration { .. }), "{error:?}");
 }
 
+/// It is asked to connect to the API, and wants a login first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_wants_a_login_ends_the_connector() {
+    let proxy = HttpServer::start(|_| HttpReply::status(407, "")).expect("a free port");
+    for url in ["http://api.invalid", "https://api.invalid"] {
+        let client = client(&format!("url = '{url}'\nproxy = '{}'", proxy.url()), None).unwrap();
+        let outcome = async {
+            let request = client.request(Method::POST, client.url().clone());
+            client.send("post", request).await?.judged("post")
+        };
+        let error = outcome.await.expect_err("a login");
+        assert!(matches!(error, ConnectorError::Fatal { .. }), "{url}: {error:?}");
+        assert!(matches!(client.is_there("").await, Err(ConnectorError::Fatal { .. })), "{url}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_credential_is_sent_and_not_shown() {
     let url = format!("url = 'http://{}'", api().await);
@@ -374,8 +390,10 @@ fn invalid_settings_are_reported_with_their_line() {
         ("url = 'http://host'", "path = 'a'", "invalid path", 5),
         ("url = 'http://host'", "path = '/a#b'", "invalid path", 5),
         ("url = 'http://host'", "path = '/a/../{/b}'", "invalid path", 5),
-        ("url = 'http://host'\nproxy = 'socks5://proxy:1080'", "", "expected `https://host/path`", 3),
-        ("url = 'http://host'\nproxy = 'http://me:s3cret@proxy:3128'", "", "expected `https://host/path`", 3),
+        ("url = 'http://host'\nproxy = 'socks5://proxy:1080'", "", "an HTTP proxy that needs no login", 3),
+        ("url = 'http://host'\nproxy = 'http://me:s3cret@proxy:3128'", "", "without user and password", 3),
+        ("url = 'http://host'\noauth2 = { token_url = 'http://host#x', client_id = 'me' }", "", "and `#`", 3),
+        ("url = 'http://host'\noauth2 = { token_url = 'ftp://host', client_id = 'me' }", "", "`https://host/path`", 3),
         ("url = 'http://host'", "headers = { host = 'x' }", "`host`: its name is not a Header", 5),
         ("url = 'http://host'", "headers = { authorization = 'Bearer {s3cret', x = 1 }", "`x`: expected a string", 5),
         ("url = 'http://host'", "headers = { x = \"two\\nlines\" }", "`x`: not a valid header value", 5),

@@ -199,6 +199,17 @@ async fn the_answer_of_the_token_endpoint_decides_what_happens() {
 }
 
 #[tokio::test]
+async fn the_query_of_the_token_endpoint_is_sent_and_not_shown() {
+    let api = HttpServer::start(|_| HttpReply::status(204, "")).unwrap();
+    let tokens = HttpServer::start(|_| HttpReply::status(503, "")).unwrap();
+    let file = toml(&api.url(), &tokens.url(), "").replace("/token'", "/token?policy=hunter2'");
+    let (mut sink, core) = load(&file, &with(&[("HTTP_SECRET", CLIENT_SECRET)])).unwrap();
+    let error = sink.initialize(core).await.unwrap_err().report();
+    assert!(error.contains("/token was answered 503") && !error.contains("hunter2"), "{error}");
+    assert_eq!(tokens.requests()[0].uri, "/token?policy=hunter2");
+}
+
+#[tokio::test]
 async fn retry_after_of_the_token_endpoint_is_in_the_error() {
     let api = HttpServer::start(|_| HttpReply::status(204, "")).unwrap();
     let tokens = HttpServer::start(|_| HttpReply::status(429, "").header("retry-after", "7")).unwrap();
