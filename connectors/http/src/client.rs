@@ -196,7 +196,9 @@ impl Client {
             300..=399 if answer.redirects_to_https(url) => (Misconfigured, "; write `https` in `url`"),
             _ => return Ok(Ok(())),
         };
-        Ok(Err(Failure::new(class, format!("{what} was answered {}{advice}", answer.status))))
+        let mut failure = Failure::new(class, format!("{what} was answered {}{advice}", answer.status));
+        (failure.code, failure.retry_after) = (Some(answer.status.as_u16()), answer.retry_after());
+        Ok(Err(failure))
     }
 }
 

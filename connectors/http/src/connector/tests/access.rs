@@ -220,6 +220,16 @@ async fn retry_after_of_the_token_endpoint_is_in_the_error() {
     assert_eq!(delay.as_secs(), 7);
 }
 
+#[tokio::test]
+async fn retry_after_of_the_health_check_is_in_the_error() {
+    let api = HttpServer::start(|_| HttpReply::status(503, "").header("retry-after", "7")).unwrap();
+    let file = format!("[http.api]\nurl = '{}'\n[[http.topic_mappings]]\ntopic = '{}'\n", api.url(), super::TOPIC);
+    let (mut sink, core) = load(&file, &with(&[])).unwrap();
+    let error = sink.initialize(core).await.unwrap_err();
+    let ConnectorError::Retryable { retry_after: Some(delay), .. } = error else { panic!("{error:?}") };
+    assert_eq!(delay.as_secs(), 7);
+}
+
 /// A page that has no end would fill the memory.
 #[tokio::test]
 async fn no_more_of_the_token_endpoints_answer_is_read_than_a_token_needs() {
