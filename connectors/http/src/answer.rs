@@ -128,7 +128,7 @@ impl Answer {
     }
 
     /// The delay that the `Retry-After` header asks for, in seconds or as a date.
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
         match text.parse() {
             Ok(seconds) => Some(Duration::from_secs(seconds)),
