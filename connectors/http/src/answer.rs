@@ -83,10 +83,11 @@ impl Answer {
     }
 
     /// An excerpt of the body without values of the request, for a message: at most 200 characters, on one line. Every number,
-    /// and every word that may come from the request, is `***`.
+    /// and every word that may come from the request, is `***`. Empty if the body of the request was a stream, which is not known
+    /// any more.
     pub fn words(&self) -> String {
-        let sent = self.request.as_ref().map(Sent::of).unwrap_or_default();
-        sent.words_without(&self.masked(&self.text), SHOWN)
+        let Some(request) = &self.request else { return String::new() };
+        Sent::of(request).words_without(&self.masked(&self.text), SHOWN)
     }
 
     /// Checks the status as most APIs mean it, for a request that is the same for every record. `what` names the operation in

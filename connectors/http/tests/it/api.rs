@@ -350,6 +350,16 @@ async fn neither_the_request_nor_the_answer_is_in_the_debug_output() {
     assert!(answer.excerpt().contains("quagga") && !answer.words().contains("quagga"));
 }
 
+/// A stream is gone when it has been sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn words_of_a_body_that_was_a_stream_are_not_shown() {
+    let server = HttpServer::start(|seen| HttpReply::status(400, seen.text())).expect("a free port");
+    let client = client(&format!("url = '{}'", server.url()), None).unwrap();
+    let stream = reqwest::Body::wrap("no quagga".to_owned());
+    let answer = client.send("post", client.request(Method::POST, client.url().clone()).body(stream)).await.unwrap();
+    assert!(answer.text().contains("quagga") && !answer.words().contains("quagga"), "{answer:?}");
+}
+
 #[tokio::test]
 async fn paths_and_headers_are_filled_in_from_the_record() {
     let mapping = "path = '/a/{/user}?of={topic}'\nheaders = { X-Note = 'by {/note}', x-same = 'as it is' }";
