@@ -117,16 +117,19 @@ impl Api {
         let client = self.with_certificates(builder)?.build().initialization("prepare the HTTP client")?;
         // An API may repeat the password of a login alone.
         let login = self.credential(secret).map(|(.., credential)| Secret::new(credential));
+        let secrets = Secrets::new(login.iter().chain(secret));
         let tokens = match (&self.oauth2, secret) {
             (None, _) => None,
-            (Some(settings), Some(secret)) => Some(Tokens::new(client.clone(), settings.clone(), secret.clone())),
+            (Some(settings), Some(secret)) => {
+                Some(Tokens::new(client.clone(), settings.clone(), secret.clone(), secrets.clone()))
+            }
             (Some(_), None) => {
                 return Err(ConnectorError::configuration(
                     "`oauth2` is set, but not the secret, which is the client secret",
                 ));
             }
         };
-        Ok(Client::new(client, self.url.clone(), timeout, Secrets::new(login.iter().chain(secret)), tokens))
+        Ok(Client::new(client, self.url.clone(), timeout, secrets, tokens))
     }
 
     /// Adds the trusted CAs and the client certificate.

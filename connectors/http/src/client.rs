@@ -64,6 +64,7 @@ impl Client {
         self.url =
             url.ok_or_else(|| ConnectorError::configuration(format!("the secret path is not valid: {PATH_RULE}")))?;
         self.secrets = self.secrets.and(path);
+        self.tokens = self.tokens.map(|tokens| tokens.with_secrets(self.secrets.clone()));
         Ok(self)
     }
 
@@ -146,7 +147,7 @@ impl Client {
             token.authorize(&mut again, deadline);
             response = client.execute(again).await.map_err(failed)?;
         }
-        Ok(Answer::read(response, limit, plain, self.secrets.and(&token.value)).await)
+        Ok(Answer::read(response, limit, plain, token.secrets).await)
     }
 
     fn compressed(&self, mut request: Request) -> io::Result<Request> {

@@ -61,6 +61,8 @@ pub(crate) struct Tokens {
     client: reqwest::Client,
     settings: OAuth2,
     secret: Secret,
+    /// What responses of the API may repeat, beside the token.
+    secrets: Secrets,
     current: Mutex<Current>,
 }
 
@@ -75,7 +77,8 @@ struct Current {
 /// An access token, as a header.
 #[derive(Debug, Clone)]
 pub(crate) struct Token {
-    pub(crate) value: Secret,
+    /// Masked in responses to requests with the token, which is among them.
+    pub(crate) secrets: Secrets,
     header: HeaderValue,
     renew_at: Instant,
 }
@@ -89,8 +92,13 @@ impl Token {
 }
 
 impl Tokens {
-    pub(crate) fn new(client: reqwest::Client, settings: OAuth2, secret: Secret) -> Self {
-        Self { client, settings, secret, current: Mutex::default() }
+    pub(crate) fn new(client: reqwest::Client, settings: OAuth2, secret: Secret, secrets: Secrets) -> Self {
+        Self { client, settings, secret, secrets, current: Mutex::default() }
+    }
+
+    /// Masks these secrets from the next token on.
+    pub(crate) fn with_secrets(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// The current token, or a new one; never one that the API has `refused`. Requests that need one at the same time wait for one
@@ -152,7 +160,7 @@ impl Tokens {
         header.set_sensitive(true);
         // Nine tenths of its time, so that no request arrives with one that has expired on the way.
         let renew_at = asked + lifetime(&body["expires_in"]) * 9 / 10;
-        Ok(Token { value: Secret::new(token.to_owned()), header, renew_at })
+        Ok(Token { secrets: self.secrets.and(&Secret::new(token)), header, renew_at })
     }
 
     fn request(&self) -> reqwest::RequestBuilder {
