@@ -42,7 +42,7 @@ pub struct Http {
     /// Path or query with a secret, appended to `url`, such as that of a Slack webhook or of an Azure signature.
     #[setting(secret)]
     secret_path: Option<Secret>,
-    /// Maximum number of concurrent requests. While the API is busy there are fewer.
+    /// Maximum number of concurrent requests; each of `tasks` has its own. While the API is busy there are fewer.
     #[setting(default = 8, range = 1..=1024)]
     concurrency: usize,
     /// Maximum number of requests a second; each of `tasks` has its own limit. Without it, there is none.
