@@ -145,10 +145,19 @@ pub(super) fn judged(what: &str, answer: Answer, hidden: Hidden<'_>) -> Result<A
     let code = code(&answer);
     let (class, message) = match code {
         Some(code) => exception(code, &answer, hidden),
-        None if answer.status.is_success() && answer.is_whole => return Ok(answer),
+        None if answer.status.is_success() => {
+            // Not a success if the connection broke before the end.
+            answer.judged_as(Ok(()), what, "").map_err(|failure| failure.with_code(None))?;
+            if answer.is_whole {
+                return Ok(answer);
+            }
+            foreign(&answer, hidden)
+        }
         None => foreign(&answer, hidden),
     };
-    Err(Failure::new(class, format!("{what}: {message}")).with_code(code))
+    let mut failure = Failure::new(class, format!("{what}: {message}")).with_code(code);
+    failure.retry_after = answer.retry_after();
+    Err(failure)
 }
 
 /// The code of the exception in an answer.

@@ -10,8 +10,8 @@ use danube_sink::{
     TargetFailure::{self, Busy, Misconfigured, NotReady, Unauthenticated},
 };
 use reqwest::{
-    Request, Response, StatusCode,
-    header::{HeaderMap, RETRY_AFTER},
+    Request, Response, StatusCode, Url,
+    header::{HeaderMap, LOCATION, RETRY_AFTER},
 };
 use serde::de::DeserializeOwned;
 
@@ -39,7 +39,7 @@ pub struct Answer {
     text: String,
     secrets: Secrets,
     /// Whether the connection broke, or `timeout` passed, before the end of the body.
-    broke_off: bool,
+    pub(crate) broke_off: bool,
     /// The request, if it could be cloned.
     request: Option<Request>,
 }
@@ -83,10 +83,11 @@ impl Answer {
     }
 
     /// An excerpt of the body without values of the request, for a message: at most 200 characters, on one line. Every number,
-    /// and every word that may come from the request, is `***`.
+    /// and every word that may come from the request, is `***`. Empty if the body of the request was a stream, which is not known
+    /// any more.
     pub fn words(&self) -> String {
-        let sent = self.request.as_ref().map(Sent::of).unwrap_or_default();
-        sent.words_without(&self.masked(&self.text), SHOWN)
+        let Some(request) = &self.request else { return String::new() };
+        Sent::of(request).words_without(&self.masked(&self.text), SHOWN)
     }
 
     /// Checks the status as most APIs mean it, for a request that is the same for every record. `what` names the operation in
@@ -95,7 +96,10 @@ impl Answer {
     /// # Errors
     /// The error of the failure's class, with the excerpt of [`words`](Self::words).
     pub fn judged(&self, what: &str) -> ConnectorResult<()> {
-        Ok(self.judged_as(usual(self.status, FilledIn::default()), what, &self.words())?)
+        let meaning = usual(self.status, FilledIn::default());
+        // To search a request for the words of its answer takes much longer than to send it.
+        let excerpt = if meaning.is_ok() { String::new() } else { self.words() };
+        Ok(self.judged_as(meaning, what, &excerpt)?)
     }
 
     /// Checks the response with a meaning of the status, and an excerpt, that the caller chooses. A success whose body is cut
@@ -121,8 +125,14 @@ impl Answer {
         Err(failure)
     }
 
+    /// Whether it redirects from this address to the same one with `https`.
+    pub(crate) fn redirects_to_https(&self, mut from: Url) -> bool {
+        let location = self.headers.get(LOCATION).and_then(|location| from.join(location.to_str().ok()?).ok());
+        from.scheme() == "http" && from.set_scheme("https").is_ok() && location == Some(from)
+    }
+
     /// The delay that the `Retry-After` header asks for, in seconds or as a date.
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
         match text.parse() {
             Ok(seconds) => Some(Duration::from_secs(seconds)),

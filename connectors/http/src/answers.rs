@@ -29,7 +29,8 @@ const TABLE: [(&[Statuses], TargetFailure, Cause); 9] = [
 ];
 
 /// Failures without a status from 200 to 599.
-const OTHERS: [(&str, TargetFailure); 4] = [
+const OTHERS: [(&str, TargetFailure); 5] = [
+    ("a client certificate that is missing or refused", Unauthenticated),
     ("no connection, one that breaks, no whole answer within `timeout`", Busy),
     ("a certificate or a protocol that TLS refuses", NotReady),
     ("any other status", NotReady),

@@ -39,7 +39,7 @@ pub struct Api {
     #[setting(default = "15s", range = "1ms"..)]
     pub timeout: Duration,
     /// Proxy for every request, such as `http://host:3128`; `HTTP_PROXY` and similar variables are ignored.
-    #[setting(validate = is_plain)]
+    #[setting(validate = is_proxy)]
     pub proxy: Option<Url>,
     /// CA certificates in PEM that the API's certificate may be signed by, in addition to those of the system.
     pub ca_file: Option<PathBuf>,
@@ -117,16 +117,19 @@ impl Api {
         let client = self.with_certificates(builder)?.build().initialization("prepare the HTTP client")?;
         // An API may repeat the password of a login alone.
         let login = self.credential(secret).map(|(.., credential)| Secret::new(credential));
+        let secrets = Secrets::new(login.iter().chain(secret));
         let tokens = match (&self.oauth2, secret) {
             (None, _) => None,
-            (Some(settings), Some(secret)) => Some(Tokens::new(client.clone(), settings.clone(), secret.clone())),
+            (Some(settings), Some(secret)) => {
+                Some(Tokens::new(client.clone(), settings.clone(), secret.clone(), secrets.clone()))
+            }
             (Some(_), None) => {
                 return Err(ConnectorError::configuration(
                     "`oauth2` is set, but not the secret, which is the client secret",
                 ));
             }
         };
-        Ok(Client::new(client, self.url.clone(), timeout, Secrets::new(login.iter().chain(secret)), tokens))
+        Ok(Client::new(client, self.url.clone(), timeout, secrets, tokens))
     }
 
     /// Adds the trusted CAs and the client certificate.
@@ -202,10 +205,23 @@ fn read(key: &str, file: &Path) -> ConnectorResult<(String, Vec<u8>)> {
     Ok((what, pem))
 }
 
+/// Whether it is an address of HTTP without user, password and `#`.
+pub(crate) fn is_http(url: &Url) -> bool {
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    !has_user && url.fragment().is_none() && matches!(url.scheme(), "http" | "https")
+}
+
+fn is_proxy(url: &Url) -> Result<(), Diagnostic> {
+    (is_http(url) && url.query().is_none()).then_some(()).ok_or_else(|| {
+        Diagnostic::new(
+            "expected `http://host:port`, without user and password",
+            "name an HTTP proxy that needs no login: the connector cannot log in to one",
+        )
+    })
+}
+
 pub(crate) fn is_plain(url: &Url) -> Result<(), Diagnostic> {
-    let no_user = url.username().is_empty() && url.password().is_none();
-    let plain = no_user && url.query().or(url.fragment()).is_none() && matches!(url.scheme(), "http" | "https");
-    plain.then_some(()).ok_or_else(|| {
+    (is_http(url) && url.query().is_none()).then_some(()).ok_or_else(|| {
         Diagnostic::new(
             "expected `https://host/path`, without user, password, `?` and `#`",
             "remove them: a password or token is the connector's secret; a path or query that is itself a secret is its \

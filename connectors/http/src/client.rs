@@ -1,12 +1,14 @@
 //! The HTTP client of an API.
 
-use std::{error::Error as _, fmt, io, time::Duration};
+use std::{error::Error as _, fmt, io, iter::successors, time::Duration};
 
 use danube_sink::{
     ConnectorError, ConnectorResult, Failure, Secret,
-    TargetFailure::{Busy, NotReady, Refused, Unauthenticated},
+    TargetFailure::{Busy, Misconfigured, NotReady, Refused, Unauthenticated},
 };
 use reqwest::{Body, Error, Method, Request, RequestBuilder, StatusCode, Url, header::CONTENT_ENCODING};
+use rustls::AlertDescription;
+use tokio::time::Instant;
 
 use super::{
     answer::{Answer, READ, advice},
@@ -15,6 +17,18 @@ use super::{
     path::{PATH_RULE, behind, is_path},
     secrets::Secrets,
 };
+
+/// How a server says that it does not take the client certificate, or that it wants one.
+const OF_CLIENT_CERTIFICATE: [AlertDescription; 8] = [
+    AlertDescription::AccessDenied,
+    AlertDescription::BadCertificate,
+    AlertDescription::CertificateExpired,
+    AlertDescription::CertificateRequired,
+    AlertDescription::CertificateRevoked,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::UnknownCA,
+    AlertDescription::UnsupportedCertificate,
+];
 
 /// An HTTP client for one API, which [`Api::client`](crate::Api::client) builds.
 pub struct Client {
@@ -50,10 +64,11 @@ impl Client {
         self.url =
             url.ok_or_else(|| ConnectorError::configuration(format!("the secret path is not valid: {PATH_RULE}")))?;
         self.secrets = self.secrets.and(path);
+        self.tokens = self.tokens.map(|tokens| tokens.with_secrets(self.secrets.clone()));
         Ok(self)
     }
 
-    /// Compresses the bodies of requests.
+    /// Compresses the bodies of requests, but of those that have the header `content-encoding` already.
     #[must_use]
     pub fn with_compression(mut self, compression: Compression) -> Self {
         self.encoding = compression.encoding();
@@ -77,7 +92,7 @@ impl Client {
         &self.shown
     }
 
-    /// The timeout of one request.
+    /// The timeout of one request, with the access tokens that it needs.
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -91,8 +106,8 @@ impl Client {
     /// values of a record.
     ///
     /// # Errors
-    /// A failure of the class [`Busy`] without a response, [`NotReady`] if the certificate is not trusted, [`Refused`] if the request
-    /// cannot be sent as it is; or that of the token endpoint.
+    /// A failure of the class [`Busy`] without a response, [`NotReady`] if the certificate is not trusted, [`Unauthenticated`] if the
+    /// server refuses the client certificate, [`Refused`] if the request cannot be sent as it is; or that of the token endpoint.
     pub async fn send(&self, what: impl AsRef<str>, request: RequestBuilder) -> Result<Answer, Failure> {
         self.send_limited(what, request, READ).await
     }
@@ -120,22 +135,26 @@ impl Client {
             let response = client.execute(request).await.map_err(failed)?;
             return Ok(Answer::read(response, limit, plain, self.secrets.clone()).await);
         };
+        // For the tokens and the requests together.
+        let deadline = Instant::now() + request.timeout().copied().unwrap_or(self.timeout);
         let again = request.try_clone();
-        let mut token = tokens.token().await?;
-        token.authorize(&mut request);
+        let mut token = tokens.token(deadline, None).await?;
+        token.authorize(&mut request, deadline);
         let mut response = client.execute(request).await.map_err(failed)?;
         if let (StatusCode::UNAUTHORIZED, Some(mut again)) = (response.status(), again) {
             // The token may be revoked: once more with a new one.
-            tokens.forget(&token).await;
-            token = tokens.token().await?;
-            token.authorize(&mut again);
+            token = tokens.token(deadline, Some(&token)).await?;
+            token.authorize(&mut again, deadline);
             response = client.execute(again).await.map_err(failed)?;
         }
-        Ok(Answer::read(response, limit, plain, self.secrets.and(&token.value)).await)
+        Ok(Answer::read(response, limit, plain, token.secrets).await)
     }
 
     fn compressed(&self, mut request: Request) -> io::Result<Request> {
-        if let (Some(encoding), Some(body)) = (self.encoding, request.body().and_then(Body::as_bytes)) {
+        let is_encoded = request.headers().contains_key(CONTENT_ENCODING);
+        if let (Some(encoding), Some(body), false) =
+            (self.encoding, request.body().and_then(Body::as_bytes), is_encoded)
+        {
             let body = encoding.apply(body)?;
             *request.body_mut() = Some(body.into());
             request.headers_mut().insert(CONTENT_ENCODING, encoding.header());
@@ -144,12 +163,12 @@ impl Client {
     }
 
     /// Health check: sends `HEAD` to a path behind the address. Any response counts as healthy, even 404, 405 or 501 of an API
-    /// that does not know `HEAD`; only 408, 425, 429, 502, 503 and 504 (temporarily unavailable), and 401 and 407 (credential
-    /// refused), do not.
+    /// that does not know `HEAD`; only 408, 425, 429, 502, 503 and 504 (temporarily unavailable), 401 and 407 (credential
+    /// refused), and a redirect to the same address with `https`, do not.
     ///
     /// # Errors
     /// [`ConnectorError::Retryable`] if the API cannot be reached or is unavailable; [`ConnectorError::Fatal`] if it refuses the
-    /// credential; [`ConnectorError::Configuration`] if the path is not valid.
+    /// credential or redirects to `https`; [`ConnectorError::Configuration`] if the path is not valid.
     pub async fn is_there(&self, path: &str) -> ConnectorResult<()> {
         Ok(self.head(path).await??)
     }
@@ -158,7 +177,8 @@ impl Client {
     ///
     /// # Errors
     /// [`ConnectorError::Retryable`] if the API cannot be reached or is unavailable; [`ConnectorError::Initialization`] if its
-    /// certificate is not trusted or it refuses the credential; [`ConnectorError::Configuration`] if the path is not valid.
+    /// certificate is not trusted or it refuses the credential; [`ConnectorError::Configuration`] if it redirects to `https`, or the
+    /// path is not valid.
     pub async fn is_there_at_start(&self, path: &str, help: &str) -> ConnectorResult<()> {
         self.head(path).await?.map_err(|failure| failure.context(help).at_start())
     }
@@ -167,16 +187,19 @@ impl Client {
         let url = behind(&self.url, path).ok().filter(|_| is_path(path));
         let url = url.ok_or_else(|| ConnectorError::configuration(format!("`{path}`: {PATH_RULE}")))?;
         let what = format!("HEAD {}{path}", self.shown.as_str().trim_end_matches('/'));
-        let answer = match self.send(&what, self.request(Method::HEAD, url)).await {
+        let answer = match self.send(&what, self.request(Method::HEAD, url.clone())).await {
             Ok(answer) => answer,
             Err(failure) => return Ok(Err(failure)),
         };
-        let class = match answer.status.as_u16() {
-            401 | 407 => Unauthenticated,
-            408 | 425 | 429 | 502..=504 => Busy,
+        let (class, advice) = match answer.status.as_u16() {
+            401 | 407 => (Unauthenticated, advice(Unauthenticated)),
+            408 | 425 | 429 | 502..=504 => (Busy, advice(Busy)),
+            300..=399 if answer.redirects_to_https(url) => (Misconfigured, "; write `https` in `url`"),
             _ => return Ok(Ok(())),
         };
-        Ok(Err(Failure::new(class, format!("{what} was answered {}{}", answer.status, advice(class)))))
+        let mut failure = Failure::new(class, format!("{what} was answered {}{advice}", answer.status));
+        (failure.code, failure.retry_after) = (Some(answer.status.as_u16()), answer.retry_after());
+        Ok(Err(failure))
     }
 }
 
@@ -189,12 +212,18 @@ impl fmt::Debug for Client {
 
 /// The failure of a request without a response.
 pub(crate) fn unsent(what: &str, error: Error) -> Failure {
-    let class = match () {
-        () if error.is_builder() => Refused,
-        () if is_tls_error(&error) => NotReady,
-        () => Busy,
+    let (class, advice) = match tls_error(&error) {
+        _ if error.is_builder() => (Refused, ""),
+        Some(rustls::Error::AlertReceived(alert)) if OF_CLIENT_CERTIFICATE.contains(alert) => {
+            (Unauthenticated, "; set or correct `cert_file`, which a restart reads again")
+        }
+        Some(_) => (NotReady, advice(NotReady)),
+        None if is_of_proxy_login(&error) => {
+            (Unauthenticated, "; the connector cannot log in to a proxy: name another one as `proxy`")
+        }
+        None => (Busy, ""),
     };
-    Failure::new(class, format!("{}{}", report(what, error), advice(class)))
+    Failure::new(class, format!("{}{advice}", report(what, error)))
 }
 
 /// The operation and why it failed, with the chain of sources.
@@ -203,16 +232,20 @@ fn report(what: &str, error: Error) -> String {
     ConnectorError::Retryable { message: what.to_owned(), source, retry_after: None }.report()
 }
 
-/// Whether a TLS error (a certificate, the protocol) is among the sources, which no wait changes.
-fn is_tls_error(error: &Error) -> bool {
-    let mut below = error.source();
-    while let Some(error) = below {
-        if error.is::<rustls::Error>() {
-            return true;
-        }
+/// The TLS error (a certificate, the protocol) among the sources, which no wait changes.
+fn tls_error(error: &Error) -> Option<&rustls::Error> {
+    sources(error).find_map(|error| error.downcast_ref())
+}
+
+/// Whether the proxy of an https request answered 407, which the client tells by this text alone.
+fn is_of_proxy_login(error: &Error) -> bool {
+    sources(error).any(|error| error.to_string().contains("proxy authorization required"))
+}
+
+fn sources(error: &Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    successors(error.source(), |&error| {
         // The source of an I/O error skips the error that it wraps.
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        below = wrapped.map_or_else(|| error.source(), |wrapped| Some(wrapped));
-    }
-    false
+        wrapped.map_or_else(|| error.source(), |wrapped| Some(wrapped))
+    })
 }

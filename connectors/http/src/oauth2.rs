@@ -6,17 +6,21 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use danube_sink::{
     Failure, Secret, Setting,
     TargetFailure::{self, Busy, Misconfigured, NotReady, Unauthenticated},
+    config::Diagnostic,
 };
 use reqwest::{
     Request, StatusCode, Url,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 use serde_json::Value;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     answer::{Answer, READ},
-    api::is_plain,
+    api::is_http,
     client::unsent,
     secrets::Secrets,
 };
@@ -30,7 +34,7 @@ const LONGEST_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3_600);
 #[derive(Debug, Clone, Setting)]
 pub struct OAuth2 {
     /// Address of the token endpoint, such as `https://login.example.com/oauth2/token`.
-    #[setting(validate = is_plain)]
+    #[setting(validate = is_token_url)]
     token_url: Url,
     /// Client id; the secret is the client secret.
     #[setting(length = 1..)]
@@ -57,62 +61,91 @@ pub(crate) struct Tokens {
     client: reqwest::Client,
     settings: OAuth2,
     secret: Secret,
-    current: Mutex<Option<Token>>,
+    /// What responses of the API may repeat, beside the token.
+    secrets: Secrets,
+    current: Mutex<Current>,
+}
+
+/// What the last answer of the token endpoint was.
+#[derive(Debug, Default)]
+struct Current {
+    token: Option<Token>,
+    /// Why there is no newer token, and since when.
+    failure: Option<(Instant, Failure)>,
 }
 
 /// An access token, as a header.
 #[derive(Debug, Clone)]
 pub(crate) struct Token {
-    pub(crate) value: Secret,
+    /// Masked in responses to requests with the token, which is among them.
+    pub(crate) secrets: Secrets,
     header: HeaderValue,
     renew_at: Instant,
 }
 
 impl Token {
-    /// Puts the token into a request.
-    pub(crate) fn authorize(&self, request: &mut Request) {
+    /// Puts the token into a request, which gets the time that is left.
+    pub(crate) fn authorize(&self, request: &mut Request, deadline: Instant) {
         request.headers_mut().insert(AUTHORIZATION, self.header.clone());
+        *request.timeout_mut() = Some(deadline - Instant::now());
     }
 }
 
 impl Tokens {
-    pub(crate) fn new(client: reqwest::Client, settings: OAuth2, secret: Secret) -> Self {
-        Self { client, settings, secret, current: Mutex::new(None) }
+    pub(crate) fn new(client: reqwest::Client, settings: OAuth2, secret: Secret, secrets: Secrets) -> Self {
+        Self { client, settings, secret, secrets, current: Mutex::default() }
     }
 
-    /// The current token, or a new one. Requests that need one at the same time wait for one answer.
+    /// Masks these secrets from the next token on.
+    pub(crate) fn with_secrets(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// The current token, or a new one; never one that the API has `refused`. Requests that need one at the same time wait for one
+    /// answer, also if it is a failure.
     ///
     /// # Errors
-    /// The failure of the token endpoint.
-    pub(crate) async fn token(&self) -> Result<Token, Failure> {
-        let mut current = self.current.lock().await;
-        if let Some(token) = &*current
-            && Instant::now() < token.renew_at
-        {
-            return Ok(token.clone());
+    /// The failure of the token endpoint, which has time until `deadline`.
+    pub(crate) async fn token(&self, deadline: Instant, refused: Option<&Token>) -> Result<Token, Failure> {
+        let entered = Instant::now();
+        let Ok(mut current) = timeout_at(deadline, self.current.lock()).await else {
+            return Err(Failure::new(Busy, format!("{}: no answer within `timeout`", self.what())));
+        };
+        let is_refused = |token: &Token| refused.is_some_and(|refused| refused.header == token.header);
+        match &*current {
+            Current { token: Some(token), .. } if Instant::now() < token.renew_at && !is_refused(token) => {
+                return Ok(token.clone());
+            }
+            Current { failure: Some((at, failure)), .. } if entered < *at => return Err(failure.clone()),
+            _ => {}
         }
-        Ok(current.insert(self.fetch().await?).clone())
+        let fetched = self.fetch(deadline).await;
+        *current = match &fetched {
+            Ok(token) => Current { token: Some(token.clone()), failure: None },
+            Err(failure) => Current { token: None, failure: Some((Instant::now(), failure.clone())) },
+        };
+        fetched
     }
 
-    /// Forgets a token that the API has refused, unless there is a newer one.
-    pub(crate) async fn forget(&self, refused: &Token) {
-        let mut current = self.current.lock().await;
-        current.take_if(|token| token.header == refused.header);
+    /// The operation, for messages.
+    fn what(&self) -> String {
+        // A query may be long, or have a secret that belongs in no log.
+        let url = self.settings.token_url.as_str();
+        format!("fetch an access token from {}", url.split('?').next().unwrap_or(url))
     }
 
-    async fn fetch(&self) -> Result<Token, Failure> {
-        let what = format!("fetch an access token from {}", self.settings.token_url);
-        let asked = Instant::now();
-        let failed = |error| unsent(&what, error);
-        let response = self.request().send().await.map_err(failed)?;
+    async fn fetch(&self, deadline: Instant) -> Result<Token, Failure> {
+        let (what, asked) = (&self.what(), Instant::now());
+        let failed = |error| unsent(what, error);
+        let response = self.request().timeout(deadline - asked).send().await.map_err(failed)?;
         let answer = Answer::read(response, READ, None, Secrets::default()).await;
         let (status, body) = (answer.status, answer.json().unwrap_or(Value::Null));
         if !status.is_success() {
-            let mut failure = refusal(&what, status, &body);
+            let mut failure = refusal(what, status, &body);
             failure.retry_after = answer.retry_after();
             return Err(failure);
         }
-        answer.judged_as(Ok(()), &what, "")?;
+        answer.judged_as(Ok(()), what, "")?;
         let unusable = |class, message: &str| Failure::new(class, format!("{what}: {message}"));
         let token = match body["access_token"].as_str() {
             Some("") => return Err(unusable(NotReady, "the `access_token` of the response is empty")),
@@ -127,7 +160,7 @@ impl Tokens {
         header.set_sensitive(true);
         // Nine tenths of its time, so that no request arrives with one that has expired on the way.
         let renew_at = asked + lifetime(&body["expires_in"]) * 9 / 10;
-        Ok(Token { value: Secret::new(token.to_owned()), header, renew_at })
+        Ok(Token { secrets: self.secrets.and(&Secret::new(token)), header, renew_at })
     }
 
     fn request(&self) -> reqwest::RequestBuilder {
@@ -151,6 +184,14 @@ impl Tokens {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
     }
+}
+
+/// RFC 6749, section 3.2: it may have a query, but no fragment.
+fn is_token_url(url: &Url) -> Result<(), Diagnostic> {
+    is_http(url).then_some(()).ok_or_else(|| {
+        let help = "remove them: the client is `client_id`, and its secret is the connector's secret";
+        Diagnostic::new("expected `https://host/path`, without user, password and `#`", help)
+    })
 }
 
 fn form_encoded(text: &str) -> String {

@@ -210,10 +210,12 @@ impl Cause {
 /// # Errors
 /// The failure, without anything of the request.
 pub(crate) fn judged(what: &str, answer: &Answer) -> Result<(), Failure> {
+    if answer.status.is_success() {
+        return answer.judged_as(Ok(()), what, "");
+    }
     let cause = answer.json::<Whole>().and_then(|whole| whole.error);
     let status = answer.status.as_u16();
     let (meaning, excerpt) = match &cause {
-        _ if answer.status.is_success() => (Ok(()), String::new()),
         Some(cause) if matches!(status, 401 | 407) => (Err(Unauthenticated), cause.name().to_owned()),
         Some(cause) => match (class_of(status, cause), cause.kind.as_str()) {
             // The whole request is larger than the memory that the server has left.

@@ -82,7 +82,11 @@ pub(crate) fn judged<T: DeserializeOwned>(
     };
     answer.judged_as(meaning, what, &excerpt)?;
     let result = envelope.filter(|envelope| envelope.status == "ok").and_then(|envelope| envelope.result);
-    let foreign = || Failure::new(NotReady, format!("{what}: the answer is not from Qdrant; correct `url`"));
+    let reason = match answer.is_whole {
+        true => "the answer is not from Qdrant; correct `url`",
+        false => "the answer is too long for one of Qdrant",
+    };
+    let foreign = || Failure::new(NotReady, format!("{what}: {reason}"));
     serde_json::from_value(result.ok_or_else(foreign)?).map_err(|_| foreign())
 }
 

@@ -28,6 +28,9 @@ use super::{
 const OPEN: &str = "{\"points\":[";
 const CLOSE: &str = "]}";
 
+/// The most bytes of an answer: a collection with many payload indexes has a long description.
+const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
+
 /// A server that has answered.
 pub(crate) struct Server {
     client: Client,
@@ -287,7 +290,7 @@ impl Server {
         hides: bool,
     ) -> Result<T, Failure> {
         let what = target.what(what);
-        let answer = self.client.send(&what, request).await?;
+        let answer = self.client.send_limited(&what, request, LONGEST_ANSWER).await?;
         let filled_in = FilledIn { path: target.is_by_content(), ..FilledIn::default() };
         judged(&what, &answer, filled_in, hides)
     }

@@ -1,8 +1,14 @@
 //! A scripted server, for answers that the real ones do not give in tests.
 
+use std::time::Duration;
+
 use danube_sink::{
     ConnectorError, SinkConnector,
     testing::{HttpReply, HttpRequest, HttpServer},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
 };
 
 use super::{connector, initialize, records};
@@ -87,6 +93,31 @@ async fn a_server_that_is_not_clickhouse_ends_the_start() {
     let server = scripted_with(&["<html>Log in</html>"; 2], &[]);
     let error = initialize(&mut connector(&server.url(), "")).await.expect_err("no ClickHouse");
     assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn the_delay_that_a_busy_server_asks_for_is_kept() {
+    for (status, text) in [(429, ""), (503, "Code: 745. DB::Exception: Too much")] {
+        let server = HttpServer::start(move |_| HttpReply::status(status, text).header("retry-after", "7"));
+        let error = initialize(&mut connector(&server.expect("a free port").url(), "")).await.expect_err("busy");
+        let ConnectorError::Retryable { retry_after, .. } = error else { panic!("{error:?}") };
+        assert_eq!(retry_after, Some(Duration::from_secs(7)), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_success_that_breaks_off_is_no_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nasync").await;
+        }
+    });
+    let error = initialize(&mut connector(&url, "")).await.expect_err("no whole answer");
+    assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+    assert!(error.report().contains("the response is cut off"), "{error:?}");
 }
 
 /// The token identifies the records of the rows: equal rows of other records are not duplicates.

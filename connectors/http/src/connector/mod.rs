@@ -7,11 +7,12 @@ mod pace;
 mod target;
 #[cfg(test)]
 mod tests;
+mod unanswered;
 
 use crate::{
     Answers, Api, Compression,
     path::{PATH_RULE, is_path},
-    reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName},
+    reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName},
 };
 use content::Content;
 use danube_sink::{
@@ -41,7 +42,7 @@ pub struct Http {
     /// Path or query with a secret, appended to `url`, such as that of a Slack webhook or of an Azure signature.
     #[setting(secret)]
     secret_path: Option<Secret>,
-    /// Maximum number of concurrent requests. While the API is busy there are fewer.
+    /// Maximum number of concurrent requests; each of `tasks` has its own. While the API is busy there are fewer.
     #[setting(default = 8, range = 1..=1024)]
     concurrency: usize,
     /// Maximum number of requests a second; each of `tasks` has its own limit. Without it, there is none.
@@ -116,10 +117,14 @@ impl Http {
             diagnostics.push(Diagnostic::of_key("idempotency_header", message, "choose another name"));
         }
         for (number, mapping) in self.topics.iter().enumerate() {
+            let key = || format!("topic_mappings.{number}.headers");
             if mapping.own.headers.have(&secret_header) {
-                let key = format!("topic_mappings.{number}.headers");
                 let message = format!("`{secret_header}` is the header of the secret");
-                diagnostics.push(Diagnostic::of_key(key, message, "remove it from the mapping"));
+                diagnostics.push(Diagnostic::of_key(key(), message, "remove it from the mapping"));
+            }
+            if self.compression != Compression::None && mapping.own.headers.have(&CONTENT_ENCODING) {
+                let message = "`content-encoding` conflicts with `compression`, which sets it";
+                diagnostics.push(Diagnostic::of_key(key(), message, "remove one of them"));
             }
         }
         diagnostics.into_result()

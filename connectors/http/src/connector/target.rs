@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use danube_sink::{RecordId, prelude::*};
+use danube_sink::{RecordId, TargetFailure::Busy, prelude::*};
 
 use crate::{
     Answers, Client,
@@ -18,6 +18,7 @@ use super::{
     content::Content,
     endpoint::{Endpoint, Head, Request},
     pace::{AdaptiveConcurrency, RateLimit},
+    unanswered::Unanswered,
 };
 
 /// An API that has answered the health check at start.
@@ -27,6 +28,7 @@ pub(crate) struct Target {
     health_path: String,
     concurrency: AdaptiveConcurrency,
     rate_limit: Option<RateLimit>,
+    unanswered: Unanswered,
 }
 
 /// What requests are made with, beside the settings of the endpoint.
@@ -51,6 +53,7 @@ impl Target {
             health_path: sink.health_path.clone(),
             concurrency: AdaptiveConcurrency::new(sink.concurrency),
             rate_limit: sink.requests_per_second.map(RateLimit::new),
+            unanswered: Unanswered::default(),
         };
         let help = format!(
             "no usable API at {}: start it, or correct `url`, `health_path` or HTTP_SECRET; \
@@ -69,28 +72,36 @@ impl Target {
         // The template as configured, without values of the record.
         let url = batch.own().path.url_template(self.client.shown_url());
         if let Some(key) = Endpoint::only_head(&batch, self.client.url())? {
-            let sent = self.send(options, Request { key, batch }, &url).await;
+            let sent = self.send(options, Request { key, batch }, &url, &AtomicBool::new(false)).await;
             self.concurrency.follow(matches!(sent, Err(ConnectorError::Retryable { .. })));
             return sent;
         }
         let requests = Endpoint::requests(&mut batch, self.client.url())?;
-        let (longest, is_busy) = (self.client.timeout(), AtomicBool::new(false));
+        let (longest, stopped) = (self.client.timeout(), AtomicBool::new(false));
         let send = async |request| {
-            let sent = self.send(options, request, &url).await;
-            is_busy.fetch_or(matches!(sent, Err(ConnectorError::Retryable { .. })), Ordering::Relaxed);
+            let sent = self.send(options, request, &url, &stopped).await;
+            let stops = matches!(sent, Err(ConnectorError::Retryable { .. } | ConnectorError::Fatal { .. }));
+            stopped.fetch_or(stops, Ordering::Relaxed);
             sent
         };
         let written = batch.concurrently(self.concurrency.current(), longest, requests, send).await;
-        self.concurrency.follow(is_busy.into_inner());
+        self.concurrency.follow(stopped.into_inner());
         written
     }
 
-    async fn send(&self, options: &Options<'_>, request: Request<'_>, shown_url: &str) -> ConnectorResult<()> {
+    /// Sends a request, unless the batch is `stopped` when the rate limit lets it start.
+    async fn send(
+        &self,
+        options: &Options<'_>,
+        request: Request<'_>,
+        shown_url: &str,
+        stopped: &AtomicBool,
+    ) -> ConnectorResult<()> {
         let Request { key: Head { method, url, headers }, mut batch } = request;
         if let Some(limit) = &self.rate_limit
-            && !limit.wait((batch.deadline() - self.client.timeout()).into()).await
+            && (!limit.wait((batch.deadline() - self.client.timeout()).into()).await || stopped.load(Ordering::Relaxed))
         {
-            // No time for it in this attempt: no failure.
+            // No time for it in this attempt, or another request has failed: no failure of this one.
             let mut later = PartialFailure::default();
             for record in batch.records() {
                 later.retry_untried(record);
@@ -113,15 +124,24 @@ impl Target {
             all.insert(name, value);
         }
         let what = format!("{method} {shown_url}");
+        let key = all.get(options.idempotency_header).map(HeaderValue::as_bytes).unwrap_or_default();
+        let this_try = self.unanswered.begin(String::from_utf8_lossy(key).into_owned());
         let request = self.client.request(method, url).headers(all).body(body);
         let answer = self.client.send(&what, request).await?;
+        let is_in_progress = this_try.answered(answer.status, answer.broke_off);
         let configured = endpoint.answers.meaning(answer.status).or_else(|| options.answers.meaning(answer.status));
-        let meaning = configured.unwrap_or_else(|| usual(answer.status, endpoint.filled_in()));
-        let excerpt = match meaning.is_ok() {
+        let meaning = configured.unwrap_or_else(|| match is_in_progress {
+            true => Err(Busy),
+            false => usual(answer.status, endpoint.filled_in()),
+        });
+        let mut excerpt = match meaning.is_ok() {
             true => String::new(),
             false if batch.settings().show_payload_in_errors => answer.excerpt(),
             false => answer.words(),
         };
+        if is_in_progress {
+            excerpt += "; the API may still work on an earlier try, which had no answer";
+        }
         batch.finish(answer.judged_as(meaning, &what, &excerpt).map_err(Into::into))
     }
 

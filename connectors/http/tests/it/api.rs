@@ -1,17 +1,26 @@
-//! Requests over real sockets: trusted servers, credentials, and responses.
+//! Requests over real sockets: credentials and responses.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{
     Router,
     http::{HeaderMap, StatusCode, Uri},
 };
-use danube_sink::{config::load_text, prelude::*};
+use danube_sink::{
+    config::load_text,
+    prelude::*,
+    testing::{HttpReply, HttpServer},
+};
 use danube_sink_http::{
-    Api, Client, Headers,
+    Api, Client, Compression, Headers,
     reqwest::{self, Method},
 };
-use danube_sink_tests::{Ca, TlsProxy, free_port};
+use danube_sink_tests::free_port;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -52,13 +61,13 @@ fn probe(api: &str, mapping: &str) -> Result<Probe, String> {
     loaded.map(|loaded| loaded.connector).map_err(|error| error.to_string())
 }
 
-fn client(api: &str, secret: Option<&str>) -> ConnectorResult<Client> {
+pub(super) fn client(api: &str, secret: Option<&str>) -> ConnectorResult<Client> {
     let probe = probe(api, "").expect("a configuration");
     probe.api.client(reqwest::Client::builder(), secret.map(Secret::new).as_ref(), Duration::from_secs(10))
 }
 
 /// An API that answers with the URI and the credential of the request.
-async fn api() -> SocketAddr {
+pub(super) async fn api() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let echo = async |uri: Uri, headers: HeaderMap| {
@@ -70,51 +79,8 @@ async fn api() -> SocketAddr {
     address
 }
 
-async fn asked(client: &Client) -> ConnectorResult<String> {
+pub(super) async fn asked(client: &Client) -> ConnectorResult<String> {
     Ok(client.send("ask", client.request(Method::GET, client.url().clone())).await?.text().to_owned())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn https_trusts_the_cas_of_ca_file_and_sends_the_client_certificate() {
-    let (api, ca) = (api().await, Ca::new("api"));
-    let trusting = format!("ca_file = '{}'", ca.file().display());
-    let open = TlsProxy::to(api, &ca, false).await;
-    let url = format!("url = '{}'", open.url);
-    let untrusting = client(&url, None).unwrap();
-    let error = asked(&untrusting).await.expect_err("the certificate is not trusted");
-    assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
-    assert!(error.report().contains("certificate") && error.report().contains("fix the API"), "{error}");
-    let error = untrusting.is_there_at_start("", "no API").await.expect_err("the certificate is not trusted");
-    assert!(matches!(error, ConnectorError::Initialization { .. }), "it does not pass by itself: {error:?}");
-    asked(&client(&format!("{url}\n{trusting}"), None).unwrap()).await.expect("trusted");
-
-    let closed = TlsProxy::to(api, &ca, true).await;
-    let url = format!("url = '{}'\n{trusting}", closed.url);
-    let error = asked(&client(&url, None).unwrap()).await.expect_err("no client certificate");
-    assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
-    let identity = ca.issue(&["connector"]);
-    let (certificate, key) =
-        (ca.write("its.pem", identity.certificate.trim_end()), ca.write("its-key.pem", &identity.key));
-    let both = ca.write("both.pem", &format!("{}{}", identity.key, identity.certificate));
-    let two = format!("cert_file = '{}'\nkey_file = '{}'", certificate.display(), key.display());
-    for files in [two, format!("cert_file = '{}'", both.display())] {
-        asked(&client(&format!("{url}\n{files}"), None).unwrap()).await.expect("it is known");
-    }
-    let error = client(&format!("{url}\ncert_file = '{}'", certificate.display()), None).expect_err("no key").report();
-    assert!(error.contains("its.pem"), "{error}");
-    let error =
-        client(&format!("url = '{}'\nca_file = '{}'", open.url, key.display()), None).expect_err("no CA").report();
-    assert!(error.contains("its-key.pem: it contains no certificate"), "{error}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_request_goes_through_the_proxy() {
-    let proxy = format!("url = 'http://api.invalid/v1/'\nproxy = 'http://{}'", api().await);
-    let client = client(&proxy, None).unwrap();
-    assert_eq!(asked(&client).await.unwrap(), "http://api.invalid/v1/ ");
-    client.is_there("/health").await.expect("an answer");
-    let error = client.is_there("health").await.expect_err("another host");
-    assert!(matches!(error, ConnectorError::Configuration { .. }), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,6 +133,37 @@ async fn an_answer_that_breaks_or_has_no_end_is_not_whole() {
     let request = client.request(Method::GET, client.url().clone());
     let answer = client.send_limited("ask", request, 2 << 20).await.expect("an answer");
     assert!(answer.is_whole && answer.text().len() == 1 << 20, "the caller's limit");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_encoded_already_is_not_compressed() {
+    let server = HttpServer::start(|_| HttpReply::status(204, "")).expect("a free port");
+    let client = client(&format!("url = '{}'", server.url()), None).unwrap().with_compression(Compression::Gzip);
+    let request = client.request(Method::POST, client.url().clone()).header("content-encoding", "br").body("encoded");
+    client.send("post", request).await.unwrap();
+    let seen = server.requests().pop().unwrap();
+    assert_eq!((seen.header("content-encoding"), &*seen.text()), ("br", "encoded"));
+}
+
+/// No request is redirected, so the first record would end the connector.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_that_redirects_to_https_ends_the_start_and_another_redirect_is_healthy() {
+    let location = Arc::new(Mutex::new(String::new()));
+    let answered = Arc::clone(&location);
+    let reply = move |_: &_| HttpReply::status(308, "").header("location", answered.lock().unwrap().clone());
+    let server = HttpServer::start(reply).expect("a free port");
+    let client = client(&format!("url = '{}/v1'", server.url()), None).unwrap();
+    let secure = server.url().replace("http:", "https:");
+    for healthy in [format!("{secure}/login?from=/v1/health"), "/v1/health/".to_owned(), "https://[".to_owned()] {
+        *location.lock().unwrap() = healthy;
+        client.is_there("/health").await.expect("another address");
+    }
+    *location.lock().unwrap() = format!("{secure}/v1/health");
+    let error = client.is_there("/health").await.expect_err("every request has this answer");
+    assert!(matches!(error, ConnectorError::Fatal { .. }), "{error:?}");
+    let error = client.is_there_at_start("/health", "no API").await.expect_err("a setting is wrong");
+    assert!(matches!(error, ConnectorError::Configuration { .. }), "{error:?}");
+    assert!(error.report().contains("308") && error.report().contains("write `https` in `url`"), "{error:?}");
 }
 
 /// Whether the API took it is not known: the status came, and not all that it announced.
@@ -222,46 +219,6 @@ async fn an_unreachable_api_is_waited_for_at_start_and_later() {
     }
 }
 
-/// The URL says `https`, and the server speaks plain HTTP: a setting, or the API, has to change.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_does_not_speak_tls_is_not_waited_for_at_start() {
-    let table = format!("url = 'https://{}'", api().await);
-    let error = client(&table, None).unwrap().is_there_at_start("", "no API").await.expect_err("no TLS");
-    assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_endpoint_whose_certificate_is_not_trusted_is_not_waited_for_at_start() {
-    let (api, ca) = (api().await, Ca::new("tokens"));
-    let tokens = TlsProxy::to(api, &ca, false).await;
-    let table = format!("url = 'http://{api}'\noauth2 = {{ token_url = '{}', client_id = 'me' }}", tokens.url);
-    let client = client(&table, Some("s3cret")).unwrap();
-    let error = client.is_there_at_start("", "no API").await.expect_err("the certificate is not trusted");
-    assert!(matches!(error, ConnectorError::Initialization { .. }), "it does not pass by itself: {error:?}");
-    assert!(error.report().contains("fetch an access token") && error.report().contains("certificate"), "{error:?}");
-}
-
-/// The test asks again in a process whose system trusts the CA.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_endpoint_and_other_hosts_may_use_tls_where_the_api_does_not() {
-    if let Ok(tls) = std::env::var("URL_OF_TRUSTED") {
-        let table = format!("url = 'http://127.0.0.1:1'\noauth2 = {{ token_url = '{tls}', client_id = 'me' }}");
-        let error = asked(&client(&table, Some("s3cret")).unwrap()).await.expect_err("its answer has no token");
-        assert!(error.report().contains("the response has no `access_token`"), "{error:?}");
-        let client = client("url = 'http://127.0.0.1:1'", None).unwrap();
-        client.send("ask", client.request(Method::GET, tls.parse().unwrap())).await.expect("it is trusted");
-        return;
-    }
-    let (api, ca) = (api().await, Ca::new("system"));
-    let tls = TlsProxy::to(api, &ca, false).await;
-    let mut again = std::process::Command::new(std::env::current_exe().unwrap());
-    again.arg("a_token_endpoint_and_other_hosts_may_use_tls_where_the_api_does_not");
-    again.env("SSL_CERT_FILE", ca.file()).env("URL_OF_TRUSTED", &tls.url);
-    let output = tokio::task::spawn_blocking(move || again.output()).await.unwrap().unwrap();
-    let shown = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && shown.contains("1 passed"), "{shown}");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn neither_the_request_nor_the_answer_is_in_the_debug_output() {
     let client = client(&format!("url = 'http://{}'", api().await), None).unwrap();
@@ -269,6 +226,16 @@ async fn neither_the_request_nor_the_answer_is_in_the_debug_output() {
     let answer = client.send("ask", client.request(Method::GET, url)).await.unwrap();
     assert!(answer.text().contains("quagga") && !format!("{answer:?}").contains("quagga"), "{answer:?}");
     assert!(answer.excerpt().contains("quagga") && !answer.words().contains("quagga"));
+}
+
+/// A stream is gone when it has been sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn words_of_a_body_that_was_a_stream_are_not_shown() {
+    let server = HttpServer::start(|seen| HttpReply::status(400, seen.text())).expect("a free port");
+    let client = client(&format!("url = '{}'", server.url()), None).unwrap();
+    let stream = reqwest::Body::wrap("no quagga".to_owned());
+    let answer = client.send("post", client.request(Method::POST, client.url().clone()).body(stream)).await.unwrap();
+    assert!(answer.text().contains("quagga") && !answer.words().contains("quagga"), "{answer:?}");
 }
 
 #[tokio::test]
@@ -311,8 +278,10 @@ fn invalid_settings_are_reported_with_their_line() {
         ("url = 'http://host'", "path = 'a'", "invalid path", 5),
         ("url = 'http://host'", "path = '/a#b'", "invalid path", 5),
         ("url = 'http://host'", "path = '/a/../{/b}'", "invalid path", 5),
-        ("url = 'http://host'\nproxy = 'socks5://proxy:1080'", "", "expected `https://host/path`", 3),
-        ("url = 'http://host'\nproxy = 'http://me:s3cret@proxy:3128'", "", "expected `https://host/path`", 3),
+        ("url = 'http://host'\nproxy = 'socks5://proxy:1080'", "", "an HTTP proxy that needs no login", 3),
+        ("url = 'http://host'\nproxy = 'http://me:s3cret@proxy:3128'", "", "without user and password", 3),
+        ("url = 'http://host'\noauth2 = { token_url = 'http://host#x', client_id = 'me' }", "", "and `#`", 3),
+        ("url = 'http://host'\noauth2 = { token_url = 'ftp://host', client_id = 'me' }", "", "`https://host/path`", 3),
         ("url = 'http://host'", "headers = { host = 'x' }", "`host`: its name is not a Header", 5),
         ("url = 'http://host'", "headers = { authorization = 'Bearer {s3cret', x = 1 }", "`x`: expected a string", 5),
         ("url = 'http://host'", "headers = { x = \"two\\nlines\" }", "`x`: not a valid header value", 5),

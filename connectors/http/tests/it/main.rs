@@ -5,3 +5,4 @@
 mod api;
 mod dev;
 mod hostile_payloads;
+mod tls;

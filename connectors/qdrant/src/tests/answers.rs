@@ -130,6 +130,24 @@ async fn an_answer_is_judged_by_its_status_and_its_message() {
     }
 }
 
+/// As of a collection with an index for each of many fields.
+#[tokio::test]
+async fn a_long_description_of_a_collection_is_read() {
+    let described = |fields: usize| {
+        let schema = (0..fields).map(|field| (format!("field {field:060}"), json!({ "data_type": "keyword" })));
+        let schema: serde_json::Map<_, _> = schema.collect();
+        let config = json!({ "params": { "vectors": { "size": 2, "distance": "Dot" } } });
+        let result = json!({ "result": { "config": config, "payload_schema": schema }, "status": "ok" });
+        HttpReply::status(200, result.to_string())
+    };
+    let server = scripted();
+    server.script([HttpReply::handled(), described(1_000)]);
+    started(&server.url(), "").await;
+    server.script([HttpReply::handled(), described(50_000)]);
+    let error = initialize(&mut connector(&server.url(), "")).await.expect_err("5 MB").report();
+    assert!(error.contains("too long for one of Qdrant"), "{error}");
+}
+
 #[tokio::test]
 async fn an_answer_at_start_ends_it_unless_the_server_is_busy() {
     for (status, message, expected) in [

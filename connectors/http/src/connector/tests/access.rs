@@ -1,8 +1,11 @@
 //! How the connector is let in: access tokens of OAuth 2.0, and secrets in the path or the query.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use danube_sink::{
@@ -104,6 +107,38 @@ async fn an_access_token_that_has_expired_is_not_sent() {
     assert_eq!(sent, ["Bearer token-1"], "the first was for the health check");
 }
 
+/// Neither asks a token endpoint that fails once for each request, nor waits for it longer than for one request.
+#[tokio::test]
+async fn requests_that_need_a_token_at_the_same_time_share_its_failure() {
+    let guarded = Guarded::start(r#","expires_in":0"#);
+    let file = guarded.toml("").replace("[http.api]\n", "[http.api]\ntimeout = '300ms'\n");
+    let mut sink = connected(&file, &[("HTTP_SECRET", CLIENT_SECRET)]).await;
+    let busy = || HttpReply::status(429, "").header("retry-after", "7").after(Duration::from_millis(50));
+    for reply in [HttpReply::never(), busy()] {
+        let (before, started) = (guarded.tokens.requests().len(), Instant::now());
+        guarded.tokens.script(vec![reply; 8]);
+        let text = report(sink.process_batch(records(8)).await);
+        assert!(text.contains("fetch an access token from") && text.contains("rejected: []"), "{text}");
+        assert_eq!(guarded.tokens.requests().len() - before, 1, "{text}");
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    }
+    assert!(guarded.api.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_request_and_its_tokens_have_the_time_of_one_request() {
+    let guarded = Guarded::start(r#","expires_in":0"#);
+    let file = guarded.toml("").replace("[http.api]\n", "[http.api]\ntimeout = '1s'\n");
+    let mut sink = connected(&file, &[("HTTP_SECRET", CLIENT_SECRET)]).await;
+    let late = Duration::from_millis(900);
+    guarded.tokens.script(vec![HttpReply::handled().after(late); 2]);
+    guarded.api.script([HttpReply::status(401, "").after(late)]);
+    let started = Instant::now();
+    let text = report(sink.process_batch(records(1)).await);
+    assert!(text.contains("tried: true") && text.contains("rejected: []"), "{text}");
+    assert!(started.elapsed() < Duration::from_millis(2_500), "{:?}", started.elapsed());
+}
+
 #[tokio::test]
 async fn the_client_can_authenticate_itself_in_the_body() {
     let guarded = Guarded::start("");
@@ -164,11 +199,32 @@ async fn the_answer_of_the_token_endpoint_decides_what_happens() {
 }
 
 #[tokio::test]
+async fn the_query_of_the_token_endpoint_is_sent_and_not_shown() {
+    let api = HttpServer::start(|_| HttpReply::status(204, "")).unwrap();
+    let tokens = HttpServer::start(|_| HttpReply::status(503, "")).unwrap();
+    let file = toml(&api.url(), &tokens.url(), "").replace("/token'", "/token?policy=hunter2'");
+    let (mut sink, core) = load(&file, &with(&[("HTTP_SECRET", CLIENT_SECRET)])).unwrap();
+    let error = sink.initialize(core).await.unwrap_err().report();
+    assert!(error.contains("/token was answered 503") && !error.contains("hunter2"), "{error}");
+    assert_eq!(tokens.requests()[0].uri, "/token?policy=hunter2");
+}
+
+#[tokio::test]
 async fn retry_after_of_the_token_endpoint_is_in_the_error() {
     let api = HttpServer::start(|_| HttpReply::status(204, "")).unwrap();
     let tokens = HttpServer::start(|_| HttpReply::status(429, "").header("retry-after", "7")).unwrap();
     let file = toml(&api.url(), &tokens.url(), "");
     let (mut sink, core) = load(&file, &with(&[("HTTP_SECRET", CLIENT_SECRET)])).unwrap();
+    let error = sink.initialize(core).await.unwrap_err();
+    let ConnectorError::Retryable { retry_after: Some(delay), .. } = error else { panic!("{error:?}") };
+    assert_eq!(delay.as_secs(), 7);
+}
+
+#[tokio::test]
+async fn retry_after_of_the_health_check_is_in_the_error() {
+    let api = HttpServer::start(|_| HttpReply::status(503, "").header("retry-after", "7")).unwrap();
+    let file = format!("[http.api]\nurl = '{}'\n[[http.topic_mappings]]\ntopic = '{}'\n", api.url(), super::TOPIC);
+    let (mut sink, core) = load(&file, &with(&[])).unwrap();
     let error = sink.initialize(core).await.unwrap_err();
     let ConnectorError::Retryable { retry_after: Some(delay), .. } = error else { panic!("{error:?}") };
     assert_eq!(delay.as_secs(), 7);

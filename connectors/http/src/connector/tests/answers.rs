@@ -25,6 +25,41 @@ async fn temporary_failures_are_retried() {
     danube_sink_tests::until("no answer", async || sink.health_check().await.is_err()).await;
 }
 
+/// As APIs answer that keep idempotency keys, while they work on the first request.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_with_a_try_that_had_no_answer_is_retried() {
+    let api = Api::start();
+    let mut sink = connected(&toml(&api, "api.timeout = '300ms'", ""), &[]).await;
+    api.script([HttpReply::never(), HttpReply::status(409, ""), HttpReply::status(204, "")]);
+    let first = report(sink.process_batch(records(1)).await);
+    assert!(first.contains("tried: true") && first.contains("rejected: []"), "{first}");
+    let in_progress = report(sink.process_batch(records(1)).await);
+    assert!(in_progress.contains("409") && in_progress.contains("rejected: []"), "{in_progress}");
+    assert!(in_progress.contains("an earlier try, which had no answer"), "{in_progress}");
+    sink.process_batch(records(1)).await.expect("the first try is done");
+    assert_eq!(api.requests().len(), 3);
+    api.script([HttpReply::status(409, "")]);
+    let refused = report(sink.process_batch(records(1)).await);
+    assert!(refused.contains("retry: []") && !refused.contains("earlier"), "{refused}");
+}
+
+/// The key of the mapping counts, and what `answers` says of 409 stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_with_an_earlier_try_is_known_by_the_key_of_the_request() {
+    let api = Api::start();
+    let mapping = "body = 'ndjson'\nheaders = { idempotency-key = '{/number}' }";
+    let mut sink = connected(&toml(&api, "", mapping), &[]).await;
+    api.script([504, 409].map(|status| HttpReply::status(status, "")));
+    for status in ["504", "409"] {
+        let text = report(sink.process_batch(records(1)).await);
+        assert!(text.contains(status) && text.contains("rejected: []"), "{text}");
+    }
+    let mut accepting = connected(&toml(&api, "answers = { accept = [409] }", ""), &[]).await;
+    api.script([504, 409].map(|status| HttpReply::status(status, "")));
+    assert!(report(accepting.process_batch(records(1)).await).contains("504"));
+    accepting.process_batch(records(1)).await.expect("it counts as delivered");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn retry_after_is_in_the_error() {
     let api = Api::start();

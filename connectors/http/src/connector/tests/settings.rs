@@ -94,6 +94,8 @@ fn an_invalid_section_is_reported_at_start() {
     let secret = [("HTTP_SECRET", "s3cret")];
     let text = diagnostics("api.secret_header = 'X-Key'", "headers = { x-key = '{/key}' }", &secret);
     assert!(text.contains("`x-key` is the header of the secret") && text.contains("headers"), "{text}");
+    let text = diagnostics("compression = 'gzip'", "headers = { Content-Encoding = 'br' }", &[]);
+    assert!(text.contains("`content-encoding` conflicts with `compression`") && text.contains("headers"), "{text}");
     let text = diagnostics("answers = { retry = [409], accept = ['4xx'] }", "", &[]);
     assert!(text.contains("4xx overlaps 409 of `retry`") && text.contains("test.toml:3"), "{text}");
     assert!(diagnostics("idempotency_header = 'a b'", "", &[]).contains("not a HeaderName: invalid HTTP header name"));
