@@ -15,12 +15,15 @@ use crate::schema::key_spec::all_keys_optional;
 pub use crate::{
     Diagnostics, MappingSettings, Setting, Value,
     compile_time::file_value,
-    core::{Conflict, conflicts},
+    core::{Conflict, conflicts, share_messages},
     load::{
         ConnectorInfo, GeneratedConnector, KeyReader, MappingKeys, Sample, TopicMapping, consumer_configs, empty_table,
         mapping_keys, table,
     },
-    schema::{Constraint, KeyDefault, KeySpec, ValueRef, ValueSource, ValueType, key_spec::with_defaults},
+    schema::{
+        Constraint, KeyDefault, KeySpec, ValueRef, ValueSource, ValueType, format::is_topic_or_partition,
+        key_spec::with_defaults,
+    },
     setting::{Check, DefaultValue, Key, key, or_default, word},
     value::quoted,
 };

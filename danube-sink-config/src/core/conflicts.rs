@@ -1,6 +1,7 @@
 //! Settings of a mapping that contradict each other or the core's, in a file and in a configuration that is made in code.
 
-use super::{ConnectorConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, SubscriptionType};
+use super::{ConnectorConfig, ConsumerConfig, MappingSettings, OnInvalidRecord, OnRetriesExhausted, SubscriptionType};
+use crate::schema::format::is_topic_or_partition;
 
 /// A setting that does not go with another.
 #[derive(Debug)]
@@ -21,6 +22,13 @@ pub fn conflicts(settings: &MappingSettings, core: &ConnectorConfig, topics: &[&
         reads_dead_letters(settings, topics),
     ];
     found.into_iter().flatten().collect()
+}
+
+/// Whether two consumers would take messages from each other: they have one subscription, of one topic or of a topic and one of
+/// its partitions.
+pub fn share_messages(one: &ConsumerConfig, other: &ConsumerConfig) -> bool {
+    one.subscription == other.subscription
+        && (is_topic_or_partition(&one.topic, &other.topic) || is_topic_or_partition(&other.topic, &one.topic))
 }
 
 fn lacks_dead_letter_topic(settings: &MappingSettings, core: &ConnectorConfig) -> Option<Conflict> {
@@ -64,7 +72,7 @@ fn has_impossible_versions(settings: &MappingSettings) -> Option<Conflict> {
 
 fn reads_dead_letters(settings: &MappingSettings, topics: &[&str]) -> Option<Conflict> {
     let topic = settings.dead_letter_topic.as_deref()?;
-    topics.contains(&topic).then(|| Conflict {
+    topics.iter().any(|read| is_topic_or_partition(read, topic)).then(|| Conflict {
         key: "dead_letter_topic",
         message: "`dead_letter_topic` is a topic that this connector reads".to_owned(),
         help: "name another topic: the connector would receive its dead letters again and again".to_owned(),

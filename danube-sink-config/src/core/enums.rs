@@ -11,7 +11,7 @@ string_enums! {
         Exclusive = "Exclusive",
         /// One consumer, in order. A broker (0.15.1) never makes a standby the active consumer.
         Failover = "Failover",
-        /// Messages of one routing key go to the same consumer, in order. A broker (0.15.1) may skip those behind a busy key.
+        /// Messages of one routing key go to the same consumer, in order. A broker (0.15.1) loses those that a killed process had in hand.
         KeyShared = "KeyShared",
     }
 

@@ -12,7 +12,7 @@ mod tests;
 mod topic_mappings;
 
 pub use self::{
-    conflicts::{Conflict, conflicts},
+    conflicts::{Conflict, conflicts, share_messages},
     enums::{
         AvroEncoding, LogFormat, NumberEncoding, OnInvalidRecord, OnMassRefusal, OnRetriesExhausted, PayloadFormat,
         SpoolSync, SubscriptionType,

@@ -169,7 +169,7 @@ settings! {
         subscription: String = described("`connector_name`") of ValueType::NON_EMPTY_STRING, in [Mapping], example "\"my-connector\"";
         /// Type of the subscription: how its consumers share messages
         subscription_type: SubscriptionType = word(SubscriptionType::Shared), in [Mapping];
-        /// Name of this process as a consumer, the same over restarts: a second consumer of the same name replaces the first
+        /// Name of this process as a consumer: a second one of the same name replaces the first. For KeyShared, each attach adds its time
         consumer_name: String = described("made from `connector_name`, and of the host's name for Shared and KeyShared")
             of ValueType::NON_EMPTY_STRING, in [Mapping], example "\"my-connector-1\"";
         /// Schema subject that every message must have

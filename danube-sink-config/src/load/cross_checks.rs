@@ -1,10 +1,8 @@
 //! Checks of several keys together, after each was validated alone.
 
-use std::collections::HashSet;
-
 use super::mappings::ParsedMapping;
 use crate::{
-    core::{ConnectorConfig, conflicts},
+    core::{ConnectorConfig, ConsumerConfig, conflicts, share_messages},
     report::{Diagnostic, Diagnostics},
     value::{Content, Origin, Table},
 };
@@ -48,14 +46,20 @@ fn batch_fits_memory(mapping: &ParsedMapping<'_>, core: &ConnectorConfig) -> Opt
 }
 
 fn subscriptions_differ(mappings: &[ParsedMapping<'_>], diagnostics: &mut Diagnostics) {
-    let mut seen: HashSet<(&str, &str)> = HashSet::new();
+    let mut seen: Vec<&ConsumerConfig> = Vec::with_capacity(mappings.len());
     for mapping in mappings.iter().filter(|mapping| !mapping.settings.consumer.topic.is_empty()) {
         let consumer = &mapping.settings.consumer;
-        if !seen.insert((&consumer.topic, &consumer.subscription)) {
-            let message =
-                format!("`{}` has two mappings with the subscription `{}`", consumer.topic, consumer.subscription);
+        if let Some(earlier) = seen.iter().find(|earlier| share_messages(earlier, consumer)) {
+            let ConsumerConfig { topic, subscription, .. } = consumer;
+            let message = if earlier.topic == *topic {
+                format!("`{topic}` has two mappings with the subscription `{subscription}`")
+            } else {
+                let other = &earlier.topic;
+                format!("`{topic}` and `{other}` are a topic and its partition, with one subscription `{subscription}`")
+            };
             let help = "remove one of the mappings, or give this one a `subscription` of its own";
             diagnostics.push(mapping.diagnostic("topic", message, help));
         }
+        seen.push(consumer);
     }
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     report::Diagnostic,
-    schema::{KeyDefault, KeySpec, TableKeys, ValueSource, ValueType, key_spec},
+    schema::{KeyDefault, KeySpec, TableKeys, ValueSource, ValueType, key_spec, key_spec::all_keys_optional},
     value::{Content, Origin, Table, Value},
 };
 
@@ -81,9 +81,13 @@ impl Loader<'_> {
     fn add_default(&mut self, table: &mut Table, spec: &KeySpec, path: &str) {
         let default = self.default_of(spec);
         let has_default = default.is_some();
-        // A table that is not in the file may be all variables; an optional one is there if one of its settings is.
+        // A table that is not in the file may be all variables. One that is optional, or that has a default as a whole and keys
+        // that are required, is there if one of its settings is.
         let may_be_variables = match (&spec.value_type, spec.default) {
             (ValueType::Table(keys), KeyDefault::None) => self.has_variable_of(keys),
+            (ValueType::Table(keys), KeyDefault::Inherited(_)) if !all_keys_optional(&spec.value_type) => {
+                self.has_variable_of(keys)
+            }
             (ValueType::Table(_), _) => true,
             _ => false,
         };

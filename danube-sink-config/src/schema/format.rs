@@ -108,6 +108,12 @@ const fn statuses(first: Option<u16>, last: Option<u16>) -> Option<(u16, u16)> {
     }
 }
 
+/// Whether a name is the topic or one of its partitions.
+pub fn is_topic_or_partition(topic: &str, name: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
+    name.strip_prefix(topic).is_some_and(|rest| rest.is_empty() || rest.strip_prefix("-part-").is_some_and(is_number))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,5 +149,15 @@ mod tests {
         {
             assert_eq!(http_statuses(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_topic_with_a_longer_name_is_no_partition() {
+        assert!(is_topic_or_partition("/default/e", "/default/e"));
+        assert!(is_topic_or_partition("/default/e", "/default/e-part-12"));
+        assert!(!is_topic_or_partition("/default/e", "/default/e1"));
+        assert!(!is_topic_or_partition("/default/e", "/default/e-part-"));
+        assert!(!is_topic_or_partition("/default/e", "/default/e-part-1-part-0"));
+        assert!(!is_topic_or_partition("/default/e", "/default/e-partial"));
     }
 }

@@ -119,6 +119,9 @@ impl<'a> FileDeserializer<'a> {
     }
 
     /// Visits a table; one of a struct with this name and these fields, if it is known.
+    ///
+    /// A struct of the author's gets the entries of its fields alone: a resolved mapping has every common key, and unknown keys
+    /// are reported here.
     fn table<'de, V: Visitor<'de>>(
         self,
         known: Option<(&'static str, &'static [&'static str])>,
@@ -126,16 +129,24 @@ impl<'a> FileDeserializer<'a> {
     ) -> Result<V::Value, Error> {
         let Self { value, unknown } = &self;
         let Content::Table(table) = &value.content else { return self.deserialize_any(visitor) };
-        let known = known.map(|(name, fields)| match name {
-            MAPPING => ("this mapping", [fields, &common_names()].concat()),
-            _ => ("this table", fields.to_vec()),
-        });
-        let entries = table.entries.iter().map(|entry| {
-            if let Some((title, known)) = known.as_ref().filter(|_| entry.key != super::RESOLVED) {
-                validate_name(entry, &TableKeys { title, keys: &[], known }, &mut unknown.borrow_mut());
+        if let Some((name, fields)) = known {
+            let (title, known) = if name == MAPPING || super::is_resolved_mapping(table) {
+                ("this mapping", [fields, &common_names()].concat())
+            } else {
+                ("this table", fields.to_vec())
+            };
+            let keys = TableKeys { title, keys: &[], known: &known };
+            for entry in table.entries.iter().filter(|entry| entry.key != super::RESOLVED) {
+                validate_name(entry, &keys, &mut unknown.borrow_mut());
             }
-            (FileDeserializer::of_key(entry, unknown), FileDeserializer::new(&entry.value, unknown))
-        });
+        }
+        let fields = known.and_then(|(name, fields)| (name != MAPPING).then_some(fields));
+        let is_visited = |entry: &&Entry| fields.is_none_or(|fields| fields.contains(&entry.key.as_str()));
+        let entries = table
+            .entries
+            .iter()
+            .filter(is_visited)
+            .map(|entry| (FileDeserializer::of_key(entry, unknown), FileDeserializer::new(&entry.value, unknown)));
         visitor.visit_map(MapDeserializer::new(entries)).map_err(|error: Error| error.at(value.span.as_ref()))
     }
 }

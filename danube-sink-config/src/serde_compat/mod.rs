@@ -122,6 +122,11 @@ fn resolve_mappings(file: &Table, root: &mut Table, core: &Core, loader: &mut Lo
     all
 }
 
+/// Whether a table is a mapping with its resolved common keys.
+fn is_resolved_mapping(table: &Table) -> bool {
+    table.value(RESOLVED).is_some_and(|resolved| matches!(resolved.content, Content::Bool(_)))
+}
+
 /// Reports the keys at the root that no field of `T` takes. Whether one does shows when its value is one that no type
 /// accepts: that works for flattened structs too, whose fields serde does not name.
 fn report_unknown_keys<T: DeserializeOwned>(root: &Table, own: &[&str], diagnostics: &mut Diagnostics) {

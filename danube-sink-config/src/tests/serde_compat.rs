@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::*;
-use crate::{ConnectorConfig, report::SecretNames, serde_compat, value::Document};
+use crate::{ConnectorConfig, SubscriptionType, report::SecretNames, serde_compat, value::Document};
 
 #[derive(Debug, Deserialize)]
 struct MySinkConfig {
@@ -117,6 +117,63 @@ error: connector.toml:19:16: invalid type: integer
 
 5 errors in connector.toml"#;
     assert_eq!(report(&text), expected);
+}
+
+#[derive(Debug, Deserialize)]
+struct WithMappings<T> {
+    #[serde(rename = "core", flatten)]
+    _core: ConnectorConfig,
+    my_sink: ListOf<T>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ListOf<T> {
+    #[serde(rename = "target_url")]
+    _target_url: String,
+    topic_mappings: Vec<T>,
+}
+
+#[derive(Debug, Deserialize)]
+struct MyMapping {
+    topic: String,
+    subscription: String,
+    subscription_type: SubscriptionType,
+    expected_schema_subject: Option<String>,
+    batch_size: u32,
+    target_table: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StrictMapping {
+    topic: String,
+    target_table: String,
+}
+
+#[test]
+fn mappings_may_be_structs_of_the_authors_own() {
+    let config: WithMappings<MyMapping> = load_as(GOOD).unwrap();
+    let [users, orders] = config.my_sink.topic_mappings.as_slice() else { panic!("two mappings") };
+    assert_eq!((users.topic.as_str(), users.subscription.as_str()), ("/events/users", "sink-group-1"));
+    assert_eq!((users.subscription_type, users.batch_size), (SubscriptionType::Shared, 10));
+    assert_eq!((orders.subscription.as_str(), orders.batch_size), ("my-sink", 100), "keys that the file leaves out");
+    assert_eq!((&orders.expected_schema_subject, orders.target_table.as_str()), (&None, "orders"));
+    let config: WithMappings<StrictMapping> = load_as(GOOD).unwrap();
+    let names = config.my_sink.topic_mappings.iter().map(|it| (it.topic.as_str(), it.target_table.as_str()));
+    assert_eq!(names.collect::<Vec<_>>(), [("/events/users", "users"), ("/events/orders", "orders")]);
+}
+
+#[test]
+fn a_misspelt_key_of_such_a_mapping_is_one_error() {
+    let text = GOOD.replace("batch_size = 10", "target_tabel = 3");
+    let expected = r"error: connector.toml:13:1: unknown key `target_tabel` in this mapping
+  13 | target_tabel = 3
+     | ^^^^^^^^^^^^
+   help: did you mean `target_table`?
+
+1 error in connector.toml";
+    assert_eq!(load_as::<WithMappings<MyMapping>>(&text).unwrap_err().to_string(), expected);
+    assert_eq!(load_as::<WithMappings<StrictMapping>>(&text).unwrap_err().to_string(), expected);
 }
 
 #[derive(Debug, Deserialize)]

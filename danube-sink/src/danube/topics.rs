@@ -16,7 +16,10 @@ use super::{
     connection::{CALL_TIMEOUT, Connections, Link, Purpose},
     http2::Http2,
 };
-use crate::pipeline::{BrokerFailure, FailureKind};
+use crate::{
+    config::private::is_topic_or_partition,
+    pipeline::{BrokerFailure, FailureKind},
+};
 
 /// The least time between two look-ups of a process: 50 a second.
 const LOOKUP_INTERVAL: Duration = Duration::from_millis(20);
@@ -36,7 +39,8 @@ pub(super) async fn partitions(connections: &Connections, topic: &str) -> Result
     let mut service = DiscoveryClient::new(link.transport.channel.clone());
     let answer = link.call(async { Ok(service.topic_partitions(request).await?) }).await?;
     let found = answer.into_inner().partitions;
-    Ok(found.into_iter().filter(|name| belongs_to(topic, name)).collect())
+    // The broker answers every topic whose name starts alike.
+    Ok(found.into_iter().filter(|name| is_topic_or_partition(topic, name)).collect())
 }
 
 /// Reserves the next look-up, and returns how long to wait for it.
@@ -45,16 +49,6 @@ fn reserve_lookup(next: &Mutex<Option<Instant>>, now: Instant) -> Duration {
     let start = next.map_or(now, |next| next.max(now));
     *next = Some(start + LOOKUP_INTERVAL);
     start - now
-}
-
-/// Whether a name is the topic or one of its partitions: the broker answers every topic whose name starts alike.
-fn belongs_to(topic: &str, name: &str) -> bool {
-    name.strip_prefix(topic).is_some_and(|rest| {
-        rest.is_empty()
-            || rest
-                .strip_prefix("-part-")
-                .is_some_and(|n| !n.is_empty() && n.bytes().all(|digit| digit.is_ascii_digit()))
-    })
 }
 
 /// Creates topics that are missing.
@@ -169,16 +163,6 @@ fn advise(failure: BrokerFailure, topic: &str, count: Option<u32>) -> BrokerFail
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn topics_with_a_longer_name_are_excluded() {
-        assert!(belongs_to("/default/e", "/default/e"));
-        assert!(belongs_to("/default/e", "/default/e-part-12"));
-        assert!(!belongs_to("/default/e", "/default/e1"));
-        assert!(!belongs_to("/default/e", "/default/e-part-"));
-        assert!(!belongs_to("/default/e", "/default/e-part-1-part-0"));
-        assert!(!belongs_to("/default/e", "/default/e-partial"));
-    }
 
     #[test]
     fn look_ups_are_fifty_a_second() {

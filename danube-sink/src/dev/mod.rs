@@ -16,10 +16,22 @@
 //! | [`cursor_stops_at_gap`](Realism::cursor_stops_at_gap) | The cursor never passes a skipped message, and the lag grows. |
 //! | [`offsets_below_cursor_are_skipped`](Realism::offsets_below_cursor_are_skipped) | After a restart without messages, as many new messages are missing as were acknowledged before. |
 //! | [`full_slots_hang`](Realism::full_slots_hang) | A consumer that does not read blocks the dispatcher, and then the topic's publishers. |
+//! | [`key_shared_evicts`](Realism::key_shared_evicts) | What a KeyShared consumer had in flight counts as acknowledged three seconds after it disconnects. |
+//! | [`key_shared_drips`](Realism::key_shared_drips) | A KeyShared backlog arrives at two messages a second. |
 //!
-//! Delivery attempts are always counted as in the real broker: each attach is an attempt of every unacknowledged message. Two
-//! differences remain: cursors are stored immediately instead of every five seconds, and a KeyShared subscription loses no
-//! more messages than an Exclusive one.
+//! Delivery attempts are always counted as in the real broker: each attach is an attempt of every unacknowledged message.
+//!
+//! # Where it is kinder than the real broker
+//!
+//! These differences remain with every option enabled:
+//!
+//! - Cursors are stored immediately instead of every five seconds.
+//! - There is one broker, and namespaces need not exist.
+//! - A schema is registered as the next version whether it is compatible or not, and no payload is validated.
+//! - There is no limit of producers, consumers or subscriptions, and no rate limit.
+//! - [`EmbeddedBroker::publish`] and the command `dev` take payloads of any size. A client's message is limited to 4 MiB, as at
+//!   the real broker.
+//! - The admin service knows only what the connector calls.
 //!
 //! [`EmbeddedBroker::dispatch_status`] returns published and skipped messages, the cursor, the lag, and whether reader or
 //! dispatcher stopped.

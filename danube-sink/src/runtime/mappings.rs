@@ -1,9 +1,10 @@
 //! The settings of each mapping, from the consumers that the connector wants.
 
-use std::collections::HashSet;
-
 use crate::{
-    config::{ConnectorConfig, ConsumerConfig, MappingSettings, check_mapping, private::conflicts},
+    config::{
+        ConnectorConfig, ConsumerConfig, MappingSettings, check_mapping,
+        private::{conflicts, share_messages},
+    },
     error::{ConnectorError, ConnectorResult},
     pipeline::DEFAULT_WINDOW,
 };
@@ -11,15 +12,22 @@ use crate::{
 /// The settings of each consumer's mapping; the core settings for a consumer without a mapping.
 ///
 /// # Errors
-/// [`ConnectorError::Configuration`] if there is no consumer, if two are the same, or if one has invalid settings.
+/// [`ConnectorError::Configuration`] if there is no consumer, if two share messages, or if one has invalid settings.
 pub(crate) fn of(config: &ConnectorConfig, consumers: Vec<ConsumerConfig>) -> ConnectorResult<Vec<MappingSettings>> {
     if consumers.is_empty() {
         return Err(ConnectorError::configuration("consumer_configs names no topic"));
     }
-    let mut seen = HashSet::new();
-    for ConsumerConfig { topic, subscription, .. } in &consumers {
-        if !seen.insert((topic, subscription)) {
-            let text = format!("consumer_configs names {topic} with subscription {subscription} twice");
+    for (index, consumer) in consumers.iter().enumerate() {
+        let ConsumerConfig { topic, subscription, .. } = consumer;
+        if let Some(earlier) = consumers[..index].iter().find(|earlier| share_messages(earlier, consumer)) {
+            let other = &earlier.topic;
+            let text = if other == topic {
+                format!("consumer_configs names {topic} with subscription {subscription} twice")
+            } else {
+                format!(
+                    "consumer_configs names {topic} and {other}, a topic and its partition, with one subscription {subscription}"
+                )
+            };
             return Err(ConnectorError::configuration(text));
         }
     }
@@ -84,5 +92,22 @@ mod tests {
         assert!(invalid.contains("needs a `dead_letter_topic`"), "{invalid}");
         let read = error(|_, mapping| mapping.dead_letter_topic = Some("/default/b".to_owned()));
         assert!(read.contains("is a topic that this connector reads"), "{read}");
+        let partition = error(|_, mapping| mapping.dead_letter_topic = Some("/default/b-part-7".to_owned()));
+        assert!(partition.contains("is a topic that this connector reads"), "{partition}");
+    }
+
+    #[test]
+    fn a_topic_and_its_partition_need_two_subscriptions() {
+        let config = ConnectorConfig::new("http://localhost:1", "sink");
+        let of = |consumers: [ConsumerConfig; 2]| of(&config, consumers.into()).map(|found| found.len());
+        for topics in [["/default/a", "/default/a-part-0"], ["/default/a-part-0", "/default/a"]] {
+            let error = of(topics.map(consumer)).unwrap_err().to_string();
+            assert!(error.contains("a topic and its partition, with one subscription s"), "{error}");
+        }
+        assert_eq!(of(["/default/a-part-0", "/default/a-part-1"].map(consumer)).unwrap(), 2);
+        let other = ConsumerConfig { subscription: "other".to_owned(), ..consumer("/default/a-part-0") };
+        assert_eq!(of([consumer("/default/a"), other]).unwrap(), 2);
+        let twice = of([consumer("/default/a"), consumer("/default/a")]).unwrap_err().to_string();
+        assert!(twice.contains("names /default/a with subscription s twice"), "{twice}");
     }
 }

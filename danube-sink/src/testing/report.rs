@@ -54,13 +54,24 @@ impl Report {
         self.failed().next().is_none()
     }
 
-    /// Fails the calling test unless every scenario passed or was skipped.
+    /// Fails the calling test unless every scenario passed or was skipped. Prints the report if the kit could not check
+    /// everything: a passing test shows it with `--nocapture`.
     ///
     /// # Panics
     /// With the whole report, if a scenario failed.
     #[track_caller]
+    #[expect(clippy::print_stdout, reason = "the output of a test")]
     pub fn assert(&self) {
         assert!(self.passed(), "the connector does not conform\n{self}");
+        if !self.is_complete() {
+            println!("{self}");
+        }
+    }
+
+    /// Whether the kit checked everything: no scenario was skipped, and none has notes.
+    fn is_complete(&self) -> bool {
+        let is_skipped = |result: &ScenarioResult| matches!(result, ScenarioResult::Skipped(_));
+        self.scenarios.iter().all(|scenario| scenario.notes.is_empty() && !is_skipped(&scenario.result))
     }
 }
 
@@ -83,5 +94,23 @@ impl fmt::Display for Report {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_skipped_scenario_or_a_note_makes_a_report_incomplete() {
+        let scenario = |result, notes: &[&str]| {
+            let notes = notes.iter().map(|note| note.to_string()).collect();
+            Report::new(vec![Scenario { name: "a scenario", result, notes, took: Duration::ZERO }])
+        };
+        assert!(scenario(ScenarioResult::Passed, &[]).is_complete());
+        assert!(!scenario(ScenarioResult::Passed, &["no rejected record was counted"]).is_complete());
+        let skipped = scenario(ScenarioResult::Skipped("the subject has no `count`".to_owned()), &[]);
+        assert!(!skipped.is_complete() && skipped.passed());
+        skipped.assert();
     }
 }

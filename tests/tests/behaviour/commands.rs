@@ -92,6 +92,24 @@ async fn dev_publishes_the_records_of_every_mapped_topic() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn dev_fills_the_batches_of_a_mapping_that_expects_a_large_window() {
+    // A batch that does not fill would wait for some hours.
+    let hours =
+        "flush_interval_ms = 86400000\nack_timeout_ms = 86400000\nmax_unacked_messages = 1000\nbatch_size = 1000\n";
+    for (name, root, window) in [("dev-window", hours, 1_000), ("dev-no-window", "", 200)] {
+        let path = file(name, &format!("{root}{NO_BROKER}{MAPPING}"));
+        let data = path.with_extension("jsonl");
+        fs::write(&data, "{}\n".repeat(1_000)).expect("a folder for temporary files");
+        let data = format!("/default/commands={}", data.display());
+        let (code, stdout, stderr) = output(scripted(&["dev", "--data", &data, "--config"]).arg(&path)).await;
+        assert_eq!(code, Some(0), "{stderr}");
+        assert!(stdout.contains("1000 of 1000 records delivered and acknowledged"), "{stdout}");
+        let line = format!("its window (max_unacked_messages) is {window}; a broker's default is 10\n");
+        assert!(stdout.contains(&line), "{stdout}");
+    }
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn dev_that_is_interrupted_says_how_far_it_came_and_fails() {

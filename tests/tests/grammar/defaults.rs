@@ -1,6 +1,6 @@
 //! Defaults and examples.
 
-use danube_sink::{config::template, prelude::*};
+use danube_sink::{config::template, prelude::*, testing::assert_templates_load};
 
 use crate::{file, load, report};
 
@@ -142,4 +142,93 @@ fn the_documents_show_defaults_and_examples() {
     let section = &schema["properties"]["defaults"];
     assert_eq!(section["properties"]["api"]["properties"]["secret_header"]["default"], "api-key");
     assert_eq!(section["required"], serde_json::json!(["region", "servers"]));
+}
+
+/// A connector with tables that have a default as a whole, and required keys or settings of the environment.
+#[sink_connector(section = "store", main = false)]
+#[derive(Debug)]
+pub struct Store {
+    /// A table whose key a variable may have.
+    #[setting(default)]
+    pub login: Login,
+    /// A table with an optional secret beside a key of the file.
+    #[setting(default)]
+    pub signature: Signature,
+    /// A table with a required secret beside a key of the file.
+    #[setting(default)]
+    pub replica: Replica,
+    /// A table that needs no key.
+    #[setting(default)]
+    pub proxy: Proxy,
+    /// The mappings.
+    #[topic_mappings]
+    pub topics: TopicMappings,
+}
+
+/// A login.
+#[derive(Debug, Default, Setting)]
+pub struct Login {
+    /// The user.
+    #[setting(env = "STORE_USER")]
+    pub user: String,
+}
+
+/// A signature.
+#[derive(Debug, Default, Setting)]
+pub struct Signature {
+    /// The algorithm.
+    pub algorithm: String,
+    /// The key.
+    #[setting(secret, env = "SHARED_KEY")]
+    pub key: Option<Secret>,
+}
+
+/// A replica.
+#[derive(Debug, Setting)]
+pub struct Replica {
+    /// The host.
+    pub host: String,
+    /// The token.
+    #[setting(secret)]
+    pub token: Secret,
+}
+
+impl Default for Replica {
+    fn default() -> Self {
+        Self { host: "localhost".to_owned(), token: Secret::new("none") }
+    }
+}
+
+/// A proxy.
+#[derive(Debug, Default, Setting)]
+pub struct Proxy {
+    /// The password.
+    #[setting(secret)]
+    pub password: Option<Secret>,
+}
+
+writes_nothing!(Store);
+
+#[test]
+fn a_table_with_a_default_may_be_left_out_whatever_it_requires() {
+    let store = |lines: &str, variables: &'static [(&str, &str)]| {
+        let loaded = load::<Store>(&file("store", lines, ""), variables);
+        loaded.unwrap_or_else(|report| panic!("{report}")).connector
+    };
+    let connector = store("", &[]);
+    assert_eq!((connector.login.user.as_str(), connector.signature.algorithm.as_str()), ("", ""));
+    assert_eq!((connector.replica.host.as_str(), connector.replica.token.expose()), ("localhost", "none"));
+    let connector = store("", &[("STORE_USER", "u"), ("SHARED_KEY", "k"), ("STORE_PROXY_PASSWORD", "p")]);
+    assert_eq!(connector.login.user, "u");
+    assert!(connector.signature.key.is_none(), "the secret may be there for another table");
+    assert_eq!(connector.proxy.password.as_ref().map(Secret::expose), Some("p"));
+    let connector = store("signature.algorithm = \"a\"", &[("SHARED_KEY", "k")]);
+    assert_eq!(connector.signature.key.as_ref().map(Secret::expose), Some("k"));
+    let missing = report::<Store>(&file("store", "login = {}", ""), &[]);
+    assert!(missing.contains("missing key `user`") && missing.contains("STORE_USER"), "{missing}");
+}
+
+#[test]
+fn such_a_table_may_be_left_out_without_the_environment_too() {
+    assert_templates_load::<Store>();
 }

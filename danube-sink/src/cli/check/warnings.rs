@@ -145,8 +145,9 @@ fn broker_facts(mapping: &MappingSettings) -> Option<String> {
              one, and a second process with another consumer name never receives anything"
         }
         SubscriptionType::KeyShared => {
-            "a KeyShared subscription skips messages that wait behind a busy key when its last consumer is detached for more \
-             than some seconds"
+            "the broker loses messages of a KeyShared subscription: what it has sent a process that ends without a drain, up to \
+             its window of each partition, and what waits behind that when no consumer is attached for more than three \
+             seconds. After such a pause it sends two messages a second. Prefer Exclusive on a topic with partitions"
         }
         SubscriptionType::Exclusive | SubscriptionType::Shared => return None,
     };
@@ -280,7 +281,8 @@ mod tests {
         core.mappings[0].consumer.subscription_type = SubscriptionType::KeyShared;
         let note = broker_note(&core).unwrap();
         assert!(note.contains("With data_dir, which needs Shared or Exclusive subscriptions"), "{note}");
-        assert!(!of(&declared, &core).concat().contains("data_dir"));
+        let warnings = of(&declared, &core).concat();
+        assert!(!warnings.contains("data_dir") && warnings.contains("ends without a drain"), "{warnings}");
     }
 
     fn mapping() -> MappingSettings {

@@ -23,12 +23,13 @@ use self::{data::Data, progress::Progress};
 use super::{LoadedConnector, failure::Failure, output::print_progress};
 use crate::{
     config::{ConnectorConfig, private::Sample},
-    dev::{BrokerOptions, EmbeddedBroker, Partitions},
+    dev::{BrokerOptions, EmbeddedBroker, FailurePolicy, Partitions},
     error::{ConnectorError, ConnectorResult, ErrorExt},
+    pipeline::DEFAULT_WINDOW,
     runtime::{RuntimeHandle, SinkRuntime},
 };
 
-/// The broker's `max_unacked_messages`, as the [guide](crate::guide::operating) recommends it; a broker's default is 10.
+/// The broker's `max_unacked_messages` if the file does not say it, as the [guide](crate::guide::operating) recommends.
 const WINDOW: usize = 200;
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -60,6 +61,8 @@ pub(crate) async fn run(loaded: LoadedConnector, options: Options) -> Result<(),
     let url = broker.url();
     print_progress(&data.notes());
     print_progress(&format!("embedded broker at {url}, in memory, for development only\n"));
+    let window = window(&core);
+    print_progress(&format!("its window (max_unacked_messages) is {window}; a broker's default is {DEFAULT_WINDOW}\n"));
     let session = Session { broker, core: core.clone(), data };
     // Who tries a connector wants an error if there is no server, not a wait for one.
     let runtime = SinkRuntime::boxed(connectors, core).await?.without_waiting_for_target();
@@ -112,12 +115,21 @@ fn outcome(ended: Result<ConnectorResult<()>, JoinError>) -> Result<(), Failure>
     ended.fatal("run the connector")?.map_err(Failure::Logged)
 }
 
+/// The largest window that the mappings expect of the broker, which has one for all subscriptions.
+fn window(core: &ConnectorConfig) -> usize {
+    core.mappings.iter().filter_map(|mapping| mapping.max_unacked_messages).max().unwrap_or(WINDOW)
+}
+
+/// Starts a broker with the settings that the mappings expect of it.
 async fn start_broker(core: &ConnectorConfig, port: u16) -> ConnectorResult<EmbeddedBroker> {
     let address = (Ipv4Addr::LOCALHOST, port).into();
-    let options = BrokerOptions { address, max_unacked_messages: WINDOW, ..BrokerOptions::default() };
+    let options = BrokerOptions { address, max_unacked_messages: window(core), ..BrokerOptions::default() };
     let broker = EmbeddedBroker::start(options).await.map_err(|error| ConnectorError::fatal(error.to_string()))?;
     for mapping in &core.mappings {
-        broker.create_topic(&mapping.consumer.topic, Partitions::Unpartitioned, true).fatal("create the topics")?;
+        let consumer = &mapping.consumer;
+        broker.create_topic(&consumer.topic, Partitions::Unpartitioned, true).fatal("create the topics")?;
+        let policy = FailurePolicy { ack_timeout: mapping.ack_timeout, ..FailurePolicy::default() };
+        broker.set_failure_policy(&consumer.topic, &consumer.subscription, policy);
     }
     Ok(broker)
 }

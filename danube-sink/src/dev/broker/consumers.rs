@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
 
 use danube_core::proto::StreamMessage;
+use tokio::time::Instant;
 
 use super::keys;
-use super::realism::SLOTS;
+use super::realism::{EVICTION, SLOTS};
 
 /// Subscription type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,10 @@ pub(crate) struct Consumer {
     filters: Vec<String>,
     /// Whether it is subscribed and not disconnected since, as health checks report.
     pub(crate) active: bool,
+    /// When its last stream ended, unless it subscribed again.
+    left: Option<Instant>,
+    /// Whether it was evicted, and receives nothing any more.
+    evicted: bool,
     stream: Option<Session>,
     queue: VecDeque<Queued>,
 }
@@ -96,17 +101,18 @@ pub(crate) struct Consumers {
     turn: usize,
     /// Whether reliable messages are queued for consumers without a stream, and block on one that does not read.
     slots_hang: bool,
+    /// Whether a consumer without a stream is evicted after some time, and its keys wait for it until then.
+    evicts: bool,
 }
 
 impl Consumers {
-    pub(crate) fn new(slots_hang: bool) -> Self {
-        Self { slots_hang, ..Self::default() }
+    pub(crate) fn new(slots_hang: bool, evicts: bool) -> Self {
+        Self { slots_hang, evicts, ..Self::default() }
     }
 
     pub(crate) fn add(&mut self, id: u64, name: &str, filters: Vec<String>) {
-        let name = name.to_owned();
-        let consumer = Consumer { id, name, filters, active: true, stream: None, queue: VecDeque::new() };
-        self.list.push(consumer);
+        let (name, queue) = (name.to_owned(), VecDeque::new());
+        self.list.push(Consumer { id, name, filters, active: true, left: None, evicted: false, stream: None, queue });
     }
 
     pub(crate) fn clear(&mut self) {
@@ -132,9 +138,36 @@ impl Consumers {
         self.list.iter_mut().find(|consumer| consumer.id == id)
     }
 
-    /// Whether a consumer can receive messages of a reliable topic.
+    /// Whether a consumer can receive messages of a reliable topic, or keys wait for it.
     pub(crate) fn any_present(&self) -> bool {
-        self.list.iter().any(|consumer| self.is_present(consumer, true))
+        self.list.iter().any(|consumer| self.is_present(consumer, true) || self.is_awaited(consumer))
+    }
+
+    /// Whether a consumer without a stream is evicted after some time.
+    pub(crate) fn evicts(&self) -> bool {
+        self.evicts
+    }
+
+    /// Evicts the next consumer whose stream ended too long ago, and returns its id.
+    pub(crate) fn evict(&mut self, now: Instant) -> Option<u64> {
+        let is_over = |end| end <= now;
+        let index = self.list.iter().position(|consumer| self.eviction_of(consumer).is_some_and(is_over))?;
+        self.list[index].evicted = true;
+        Some(self.list[index].id)
+    }
+
+    /// The time of the next eviction.
+    pub(crate) fn next_eviction(&self) -> Option<Instant> {
+        self.list.iter().filter_map(|consumer| self.eviction_of(consumer)).min()
+    }
+
+    fn eviction_of(&self, consumer: &Consumer) -> Option<Instant> {
+        consumer.left.filter(|_| self.evicts && !consumer.evicted).map(|left| left + EVICTION)
+    }
+
+    /// Whether its keys wait for it.
+    fn is_awaited(&self, consumer: &Consumer) -> bool {
+        self.eviction_of(consumer).is_some()
     }
 
     /// Whether a consumer is subscribed and not disconnected.
@@ -178,9 +211,11 @@ impl Consumers {
             .list
             .iter()
             .enumerate()
-            .filter(|(_, consumer)| self.is_present(consumer, reliable) && consumer.accepts(key))
+            .filter(|(_, consumer)| self.is_present(consumer, reliable) || self.is_awaited(consumer))
+            .filter(|(_, consumer)| consumer.accepts(key))
             .max_by_key(|(_, consumer)| keys::affinity(key, &consumer.name));
         match owner {
+            Some((_, consumer)) if self.is_awaited(consumer) => Target::Later,
             // A key has one message in flight, so a reliable queue is bounded by the window.
             Some((index, _)) if reliable && !self.slots_hang => Target::Consumer(index),
             Some((index, _)) => self.slot_of(index, reliable),
@@ -201,7 +236,8 @@ impl Consumers {
     }
 
     fn is_present(&self, consumer: &Consumer, reliable: bool) -> bool {
-        if reliable && !self.slots_hang { consumer.stream.is_some() } else { consumer.active }
+        let is_there = if reliable && !self.slots_hang { consumer.stream.is_some() } else { consumer.active };
+        is_there && !consumer.evicted
     }
 
     /// Queues a message for the consumer at `index` and wakes its stream.
@@ -235,6 +271,7 @@ impl Consumer {
     /// Ends the older stream before a new one. Returns whether there was one.
     pub(crate) fn take_over(&mut self) -> bool {
         self.active = true;
+        self.left = None;
         self.end_stream(StreamEnd::REPLACED)
     }
 
@@ -247,12 +284,13 @@ impl Consumer {
     }
 
     /// Handles the end of a stream. Returns whether it was the current one.
-    pub(crate) fn detach(&mut self, end: &Arc<StreamEnd>) -> bool {
+    pub(crate) fn detach(&mut self, end: &Arc<StreamEnd>, now: Instant) -> bool {
         let current = self.stream.as_ref().is_some_and(|stream| Arc::ptr_eq(&stream.end, end));
         if current {
             self.stream = None;
             self.queue.clear();
             self.active = false;
+            self.left = Some(now);
         }
         current
     }

@@ -13,11 +13,11 @@
 //!
 //! A topic and its subscriptions share one lock and have no tasks: publishing, acking and reading a stream each dispatch the
 //! messages that can be sent. With [`BrokerTls`] and [`Access`] it uses TLS and checks tokens and permissions, like the real
-//! broker with `auth: { mode: tls }`. With [`BrokerOptions::metrics`] it serves a Prometheus endpoint. It does not implement
-//! the existence of namespaces, payload validation, several brokers, and most of the admin service.
+//! broker with `auth: { mode: tls }`. With [`BrokerOptions::metrics`] it serves a Prometheus endpoint. The page of
+//! [`dev`](crate::dev) lists what it does not implement.
 //!
 //! [`Realism`] lists where the real broker loses messages or hangs. The files that imitate it are `reader.rs` (skips, and a
-//! reader that ends), `cursor.rs` and `hang.rs`.
+//! reader that ends), `cursor.rs`, `hang.rs` and `subscription/key_shared.rs`.
 
 mod access;
 mod connections;

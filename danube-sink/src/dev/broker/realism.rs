@@ -1,5 +1,7 @@
 //! Losses and hangs of the real broker, as options.
 
+use std::time::Duration;
+
 /// Losses and hangs of the real broker (0.15.1) that the embedded broker can imitate.
 ///
 /// All are off by default, so that tests of a connector use a broker that delivers everything. Each field enables one
@@ -40,6 +42,14 @@ pub struct Realism {
     /// does not read it. The next one blocks the dispatcher, which then processes no acknowledgement; after 32 more calls,
     /// acknowledgements and publishers of the topic block until the consumer reads.
     pub full_slots_hang: bool,
+    /// **A KeyShared consumer that is evicted.** Three seconds after the stream of a KeyShared consumer ended, its messages in
+    /// flight count as acknowledged, and no consumer of its name receives a message any more. If no other consumer is there
+    /// then, the messages that wait in the window are skipped too. Until then the messages of its keys wait; if it returns, it
+    /// receives those in flight when their ack timeout is over.
+    pub key_shared_evicts: bool,
+    /// **A KeyShared backlog that drips.** The dispatcher of a KeyShared subscription takes one message from the log for each
+    /// that is published, and one each half second. Acknowledgements and attaches take none.
+    pub key_shared_drips: bool,
 }
 
 /// Maximum lag of a subscription without a cursor, in messages, before it skips.
@@ -50,6 +60,10 @@ pub(crate) const READER_QUEUE: u64 = 1024;
 pub(crate) const SLOTS: usize = 4;
 /// Capacity of the command queue of a hanging dispatcher; further callers block.
 pub(crate) const COMMAND_QUEUE: usize = 32;
+/// Time without a stream after which a KeyShared consumer is evicted.
+pub(crate) const EVICTION: Duration = Duration::from_secs(3);
+/// Interval in which the dispatcher of a KeyShared subscription looks for messages.
+pub(crate) const HEARTBEAT: Duration = Duration::from_millis(500);
 
 impl Realism {
     /// All behaviours of the real broker, with its default cache capacity.
@@ -61,6 +75,8 @@ impl Realism {
             cursor_stops_at_gap: true,
             offsets_below_cursor_are_skipped: true,
             full_slots_hang: true,
+            key_shared_evicts: true,
+            key_shared_drips: true,
             ..Self::default()
         }
     }
@@ -82,6 +98,8 @@ impl Default for Realism {
             cursor_stops_at_gap: false,
             offsets_below_cursor_are_skipped: false,
             full_slots_hang: false,
+            key_shared_evicts: false,
+            key_shared_drips: false,
         }
     }
 }

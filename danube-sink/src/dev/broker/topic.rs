@@ -126,6 +126,8 @@ impl Topic {
             .subscriptions
             .entry(Arc::clone(&subscription))
             .or_insert_with(|| Subscription::new(subscription, kind, self.reliable, end, settings));
+        // Before the consumer joins, which would get what waits behind messages of an evicted one.
+        subscription.evict(now);
         if let Some(id) = subscription.consumers.by_name(&name) {
             let replaced = subscription.consumers.get(id).is_some_and(|consumer| consumer.take_over());
             let dead_letters = if replaced {
@@ -160,10 +162,11 @@ impl Topic {
     pub(crate) fn detach(&self, subscription: &str, id: u64, end: &Arc<StreamEnd>, faults: &Faults) -> DeadLetters {
         let state = &mut *self.state();
         let Some(subscription) = state.subscriptions.get_mut(subscription) else { return DeadLetters::new() };
-        if !subscription.consumers.get(id).is_some_and(|consumer| consumer.detach(end)) {
+        let now = Instant::now();
+        if !subscription.consumers.get(id).is_some_and(|consumer| consumer.detach(end, now)) {
             return DeadLetters::new();
         }
-        subscription.run(Command::Release(id), &state.log, Instant::now(), faults)
+        subscription.run(Command::Release(id), &state.log, now, faults)
     }
 
     /// The next message for a consumer's stream, unless the stream has ended: what another one of the consumer replaced must
@@ -258,16 +261,21 @@ impl Topic {
 
     /// Dispatch status of a subscription; `None` if it does not exist.
     pub(crate) fn dispatch_status(&self, subscription: &str) -> Option<DispatchStatus> {
-        let state = self.state();
-        let status = state.subscriptions.get(subscription)?.dispatch_status(state.log.end());
+        let mut state = self.state();
+        let end = state.log.end();
+        let subscription = state.subscriptions.get_mut(subscription)?;
+        subscription.evict(Instant::now());
+        let status = subscription.dispatch_status(end);
         Some(DispatchStatus { topic: self.name.clone(), published: state.published, ..status })
     }
 
     /// Adds the subscription's status to `status`. Returns whether it exists.
     pub(crate) fn add_status(&self, subscription: &str, status: &mut SubscriptionStatus) -> bool {
-        let state = self.state();
-        let Some(subscription) = state.subscriptions.get(subscription) else { return false };
-        subscription.add_to(status, state.log.end());
+        let mut state = self.state();
+        let end = state.log.end();
+        let Some(subscription) = state.subscriptions.get_mut(subscription) else { return false };
+        subscription.evict(Instant::now());
+        subscription.add_to(status, end);
         true
     }
 

@@ -35,6 +35,8 @@ pub(crate) struct Window {
 struct Delivery {
     attempts: u32,
     state: State,
+    /// The consumer of the last attempt.
+    consumer: Option<u64>,
     reason: Option<String>,
 }
 
@@ -44,7 +46,6 @@ enum State {
     Deferred,
     Ready,
     Awaiting {
-        consumer: u64,
         until: Instant,
     },
     Waiting {
@@ -103,6 +104,17 @@ impl Window {
         self.deliveries.keys().next().copied()
     }
 
+    /// The unacknowledged offsets.
+    pub(crate) fn offsets(&self) -> Vec<u64> {
+        self.deliveries.keys().copied().collect()
+    }
+
+    /// The unacknowledged offsets that were last sent to a consumer.
+    pub(crate) fn sent_to(&self, consumer: u64) -> Vec<u64> {
+        let sent = self.deliveries.iter().filter(|(_, delivery)| delivery.consumer == Some(consumer));
+        sent.map(|(&offset, _)| offset).collect()
+    }
+
     /// The newest unacknowledged offset.
     pub(crate) fn newest(&self) -> Option<u64> {
         self.deliveries.keys().next_back().copied()
@@ -111,7 +123,7 @@ impl Window {
     /// Adds an offset; if `deferred`, it is not ready until [`Window::free`].
     pub(crate) fn admit(&mut self, offset: u64, deferred: bool) {
         let state = if deferred { State::Deferred } else { State::Ready };
-        self.deliveries.insert(offset, Delivery { attempts: 0, state: State::Deferred, reason: None });
+        self.deliveries.insert(offset, Delivery { attempts: 0, state: State::Deferred, consumer: None, reason: None });
         self.set(offset, state);
     }
 
@@ -130,8 +142,9 @@ impl Window {
     /// Counts a delivery, starts its ack deadline, and returns the attempt's number.
     pub(crate) fn sent(&mut self, offset: u64, consumer: u64, now: Instant) -> u32 {
         let until = after(now, self.policy.ack_timeout);
-        self.set(offset, State::Awaiting { consumer, until });
+        self.set(offset, State::Awaiting { until });
         let Some(delivery) = self.deliveries.get_mut(&offset) else { return 0 };
+        delivery.consumer = Some(consumer);
         delivery.attempts = delivery.attempts.saturating_add(1);
         self.redeliveries += u64::from(delivery.attempts > 1);
         delivery.attempts
@@ -141,7 +154,8 @@ impl Window {
     pub(crate) fn is_current(&self, offset: u64, consumer: u64, attempt: u32) -> bool {
         self.deliveries.get(&offset).is_some_and(|delivery| {
             delivery.attempts == attempt
-                && matches!(delivery.state, State::Awaiting { consumer: holder, .. } if holder == consumer)
+                && delivery.consumer == Some(consumer)
+                && matches!(delivery.state, State::Awaiting { .. })
         })
     }
 
@@ -189,7 +203,7 @@ impl Window {
             .deliveries
             .iter()
             .filter(|(_, delivery)| match (delivery.state, consumer) {
-                (State::Awaiting { consumer: holder, .. }, Some(consumer)) => holder == consumer,
+                (State::Awaiting { .. }, Some(_)) => delivery.consumer == consumer,
                 (State::Awaiting { .. } | State::Waiting { .. }, None) => true,
                 _ => false,
             })
@@ -207,6 +221,7 @@ impl Window {
         self.ready.clear();
         for (&offset, delivery) in &mut self.deliveries {
             delivery.attempts = 0;
+            delivery.consumer = None;
             delivery.reason = None;
             if !matches!(delivery.state, State::Deferred) {
                 delivery.state = State::Ready;

@@ -1,5 +1,6 @@
 //! Subscription of one topic: dispatches messages from the log through the window to consumers.
 
+mod key_shared;
 mod restart;
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::task::Waker;
 use danube_core::proto::StreamMessage;
 use tokio::time::Instant;
 
+use self::key_shared::Drip;
 use crate::dev::broker::consumers::{Consumers, Kind, Queued, Target, key_of};
 use crate::dev::broker::cursor::Cursor;
 use crate::dev::broker::dead_letter::{self, DeadLetter};
@@ -51,6 +53,8 @@ pub(crate) struct Subscription {
     reader: Reader,
     cursor: Cursor,
     hang: Hang,
+    /// Limit of what it takes from the log; `None` without one.
+    drip: Option<Drip>,
     /// The first offset since the subscription was created.
     start: u64,
     /// The earliest time at which a parked stream polls again.
@@ -61,17 +65,19 @@ impl Subscription {
     /// Creates a subscription that starts at `start`, the end of the log; there is no "earliest".
     pub(crate) fn new(name: Arc<str>, kind: Kind, reliable: bool, start: u64, settings: SubscriptionSettings) -> Self {
         let SubscriptionSettings { max_unacked_messages, failure_policy, realism } = settings;
+        let is_key_shared = reliable && kind == Kind::KeyShared;
         Self {
             name,
             kind,
             reliable,
             realism,
-            consumers: Consumers::new(realism.full_slots_hang),
+            consumers: Consumers::new(realism.full_slots_hang, realism.key_shared_evicts && is_key_shared),
             window: Window::new(max_unacked_messages, failure_policy),
             keys: KeyOrder::default(),
             reader: Reader::latest(start, realism),
             cursor: Cursor::new(None, realism.cursor_stops_at_gap),
             hang: Hang::default(),
+            drip: (realism.key_shared_drips && is_key_shared).then(Drip::default),
             start,
             watched: None,
         }
@@ -98,6 +104,9 @@ impl Subscription {
     pub(crate) fn published(&mut self, log: &Log, now: Instant, faults: &Faults) -> (Vec<DeadLetter>, bool) {
         self.follow(log);
         let hung = self.hang.cause().is_some();
+        if !hung {
+            self.poll();
+        }
         let dead_letters = self.dispatch(log, now, faults);
         if !hung || self.hang.cause().is_none() {
             return (dead_letters, true);
@@ -112,6 +121,7 @@ impl Subscription {
     /// Runs a command, immediately or when the dispatcher no longer hangs.
     pub(crate) fn run(&mut self, command: Command, log: &Log, now: Instant, faults: &Faults) -> Vec<DeadLetter> {
         if let Some(command) = self.hang.defer(command) {
+            self.evict(now);
             self.execute(command);
         }
         self.dispatch(log, now, faults)
@@ -143,23 +153,26 @@ impl Subscription {
                 return dead_letters;
             }
         }
+        self.evict(now);
         self.window.expire(now);
         dead_letters.extend(self.send_all(log, now, faults));
         dead_letters
     }
 
     fn send_all(&mut self, log: &Log, now: Instant, faults: &Faults) -> Vec<DeadLetter> {
+        let polls = self.take_polls(now);
         if !self.consumers.any_present() {
             return Vec::new();
         }
         let dead_letters = self.clear_poison(log);
         self.redeliver(log, now);
         if self.hang.cause().is_none() {
-            self.fill(log, now, faults);
+            self.fill(polls, log, now, faults);
         }
         if self.hang.cause().is_none() && self.waits_for_message(log) {
             self.hang.begin(Cause::Message);
         }
+        self.note_lag(log);
         self.watch();
         dead_letters
     }
@@ -177,12 +190,15 @@ impl Subscription {
                 self.window.nack(offset, delay, reason, at);
             }
             Command::Release(consumer) => {
-                // With a single active consumer the real broker redelivers every message.
-                let of_one = matches!(self.kind, Kind::Shared | Kind::KeyShared);
-                self.window.release(of_one.then_some(consumer));
+                // Otherwise they wait for the consumer, or for its eviction.
+                if !self.consumers.evicts() {
+                    // With a single active consumer the real broker redelivers every message.
+                    let of_one = matches!(self.kind, Kind::Shared | Kind::KeyShared);
+                    self.window.release(of_one.then_some(consumer));
+                }
                 self.watched = None;
             }
-            Command::Poll => {}
+            Command::Poll => self.poll(),
         }
     }
 
@@ -217,7 +233,7 @@ impl Subscription {
 
     /// Wakes the streams, which own the timers, if none of them would expire early enough.
     fn watch(&mut self) {
-        if let Some(timer) = self.window.next_timer()
+        if let Some(timer) = self.next_timer()
             && self.watched.is_none_or(|watched| timer < watched)
         {
             self.watched = Some(timer);
@@ -262,12 +278,15 @@ impl Subscription {
         }
     }
 
-    fn fill(&mut self, log: &Log, now: Instant, faults: &Faults) {
+    fn fill(&mut self, polls: usize, log: &Log, now: Instant, faults: &Faults) {
         // A blocked key delays only its own messages.
         if self.is_blocked() && self.kind != Kind::KeyShared {
             return;
         }
-        while self.window.has_capacity() {
+        for _ in 0..polls {
+            if !self.window.has_capacity() {
+                break;
+            }
             self.follow(log);
             let Some(offset) = self.reader.peek(log.end()) else { break };
             let Some(message) = log.get(offset) else { break };
@@ -323,7 +342,7 @@ impl Subscription {
             consumer.park(waker);
         }
         // A hanging dispatcher ignores deadlines.
-        self.watched = if self.hang.cause().is_none() { self.window.next_timer() } else { None };
+        self.watched = if self.hang.cause().is_none() { self.next_timer() } else { None };
         Next::Idle(self.watched)
     }
 

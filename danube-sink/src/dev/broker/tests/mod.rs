@@ -4,6 +4,7 @@ mod admin;
 mod delivery;
 mod faults;
 mod hangs;
+mod key_shared;
 mod losses;
 mod poison;
 mod rules;
