@@ -375,9 +375,9 @@ impl ConsumerTask {
     fn show(&self) {
         let has_memory = !self.refuses && self.paused.is_none() && !self.waits_for_chunk();
         let takes_more = has_memory && !self.has_ended;
-        let Self { ledger, credit, .. } = self;
+        let ledger = &self.ledger;
         let (in_hand, in_flight, unconfirmed) = (ledger.in_hand(), ledger.in_flight(), ledger.unconfirmed());
-        self.partition.update(in_hand, in_flight, unconfirmed, credit.limit(), takes_more);
+        self.partition.update(in_hand, in_flight, unconfirmed, self.window(), takes_more);
         self.partition.observer.may_have_gap(self.ledger.may_have_gap());
     }
 }
