@@ -77,6 +77,8 @@ pub(crate) struct ConsumerTask {
     /// The position from which on the log could not be read.
     unreadable: Option<u64>,
     /// When a shutdown stops waiting, once it has begun.
+    /// Decisions about messages that this attachment did not bring are forgotten.
+    has_forgotten: bool,
     end_by: Option<Instant>,
 }
 
@@ -166,6 +168,7 @@ impl ConsumerTask {
             self.reserve().await;
             let attached = match self.is_drained() {
                 false => self.attach_unless_superseded(&name).await,
+            has_forgotten: false,
                 // An attach would only count as one more delivery of what was given back.
                 true => Some(Err(End::Drained)),
             };
@@ -230,7 +233,7 @@ impl ConsumerTask {
             };
         }
         if !self.signals.stop.is_cancelled() {
-            // The log is delivered, and was removed.
+            // The log is delivered, and was removed; or the partition exists no more.
             self.unblock();
         }
     }
@@ -254,6 +257,7 @@ impl ConsumerTask {
         if self.ledger.released() == 0 {
             // Another consumer has them, or the broker restarted its offsets.
             self.released_bytes = 0;
+            self.forget_decisions(|_| false);
         }
         // The spool counts no deliveries, and reserves memory for each chunk.
         if self.released_bytes > 0 && !self.mapping.role.is_delivery() {

@@ -143,3 +143,42 @@ fn a_topic_that_is_not_reliable_has_no_offsets_and_each_message_is_new() {
         assert_eq!(bench.ledger.in_hand(), left);
     }
 }
+
+#[test]
+fn what_went_to_another_consumer_or_was_lost_by_the_broker_is_no_longer_held() {
+    let id = |offset, publish_time| {
+        let AckToken { source, sequence, .. } = token(offset);
+        RecordId::new(source, offset, microseconds(publish_time), sequence)
+    };
+    let held = |bench: &Bench, publish_time| [0, 1, 2].map(|offset| bench.ledger.holds(&id(offset, publish_time)));
+    let begin = || {
+        let mut bench = Bench::new();
+        (0..3).for_each(|offset| assert_eq!(bench.receive(offset), Arrival::New));
+        bench.settle(0);
+        bench.ledger.release(2, bench.ledger.epoch());
+        assert_eq!((held(&bench, 1), held(&bench, 2)), ([false, true, true], [false; 3]));
+        bench
+    };
+    let mut bench = begin();
+    bench.reattach();
+    assert!(held(&bench, 1)[2], "it may still be redelivered");
+    bench.now += REDELIVERY_PATIENCE;
+    assert!(bench.ledger.resolve(bench.now));
+    assert_eq!(held(&bench, 1), [false, true, false]);
+    assert!(!bench.ledger.has_everything(bench.now));
+    bench.now += bench.ledger.longest_doubt();
+    assert!(bench.ledger.has_everything(bench.now));
+    // Offsets restart, as an attachment shows that has brought others before, or one that begins with it.
+    for earlier in [None, Some(5)] {
+        let mut bench = begin();
+        bench.reattach();
+        bench.publish_time = 2;
+        earlier.map(|offset| bench.receive(offset));
+        assert_eq!(bench.receive(1), Arrival::New);
+        assert_eq!((held(&bench, 1), held(&bench, 2)), ([false; 3], [false, true, false]), "{earlier:?}");
+    }
+    let mut bench = begin();
+    bench.publish_time = 2;
+    assert_eq!(bench.receive(1), Arrival::New);
+    assert_eq!((held(&bench, 1), held(&bench, 2)), ([false; 3], [false, true, false]), "within an attachment");
+}
