@@ -125,9 +125,11 @@ impl Deliver {
             // A step begins with the write: how long it waits for an instance depends on how many mappings write.
             let step = || self.mapping.observer.progress().step(self.write_timeout * 2);
             let begin = || (!self.ends_writes(&work)).then(step);
-            let Some(Attempt { answer, waited, took }) = self.pool.write(piece.records(), begin).await else {
+            let is_failing = work.failing.is_some();
+            let Some(attempt) = self.pool.write(piece.records(), is_failing, begin).await else {
                 return Ok(Unpublished::default());
             };
+            let Attempt { answer, waited, took } = attempt;
             self.mapping.observer.write_waited(waited);
             self.mapping.observer.written(took);
             if answer.is_ok() {

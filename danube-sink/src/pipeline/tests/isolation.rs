@@ -103,20 +103,34 @@ async fn a_fatal_health_check_ends_the_connector() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_hangs_holds_others_for_no_longer_than_the_write_timeout() {
-    let mut bench = Bench::new();
-    bench.config.write_timeout = 2 * SECOND;
-    bench.map(WELL);
-    bench.create(WELL);
-    bench.target.hang(TOPIC);
-    bench.publish(5);
-    let pipeline = bench.start();
-    for _ in 0..20 {
-        let number = bench.broker.publish(WELL, 8, Kind::Plain, false);
-        sleep(1_000 * MS + 2 * SECOND + 100 * MS).await;
-        assert!(bench.ledger.entry(number).acked, "a flush interval and one write later");
+async fn writes_that_hang_hold_others_for_no_longer_than_the_write_timeout() {
+    for (hung, tasks, health) in [(1, 1, None), (5, 1, None), (5, 1, Some(Answer::Hang)), (5, 3, None)] {
+        let mut bench = Bench::empty();
+        bench.tasks = tasks;
+        bench.config.write_timeout = 2 * SECOND;
+        bench.map(WELL);
+        bench.create(WELL);
+        bench.target.health(health);
+        for number in 0..hung {
+            let topic = format!("/default/hung{number}-");
+            bench.map(&topic);
+            bench.create(&topic);
+            bench.target.hang(&topic);
+            bench.publish_to(&topic, 5, Kind::Plain);
+        }
+        let pipeline = bench.start();
+        // Each of them hangs once before it is known to fail.
+        sleep(SECOND + hung * 2 * SECOND).await;
+        for _ in 0..20 {
+            let number = bench.broker.publish(WELL, 8, Kind::Plain, false);
+            sleep(1_000 * MS + 2 * SECOND + 100 * MS).await;
+            assert!(
+                bench.ledger.entry(number).acked,
+                "a flush interval and one write later, beside {hung} of {tasks} tasks"
+            );
+        }
+        drop(pipeline);
     }
-    drop(pipeline);
 }
 
 #[tokio::test(start_paused = true)]
