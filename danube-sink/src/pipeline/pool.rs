@@ -43,7 +43,7 @@ pub(crate) struct WriterPool {
 }
 
 /// An instance taken out of the pool; dropping it returns it.
-struct Taken<'p> {
+pub(crate) struct Taken<'p> {
     pool: &'p WriterPool,
     writer: Writer,
     _permit: OwnedSemaphorePermit,
@@ -51,8 +51,10 @@ struct Taken<'p> {
 }
 
 /// One attempt to write a batch.
-pub(crate) struct Attempt {
+pub(crate) struct Attempt<'p> {
     pub(crate) answer: ConnectorResult<()>,
+    /// The next write begins once it is dropped.
+    pub(crate) instance: Option<Taken<'p>>,
     /// How long it waited for an instance.
     pub(crate) waited: Duration,
     pub(crate) took: Duration,
@@ -134,17 +136,17 @@ impl WriterPool {
         records: Vec<SinkRecord>,
         is_failing: bool,
         begin: impl FnOnce() -> Option<G>,
-    ) -> Option<Attempt> {
+    ) -> Option<Attempt<'_>> {
         let asked = Instant::now();
         let Some(taken) = self.take(is_failing).await else {
-            let (waited, took) = (Duration::ZERO, Duration::ZERO);
-            return Some(Attempt { answer: Err(no_instance()), waited, took });
+            let (instance, waited, took) = (None, Duration::ZERO, Duration::ZERO);
+            return Some(Attempt { answer: Err(no_instance()), instance, waited, took });
         };
         let _begun = begin()?;
         let started = Instant::now();
         let answer = attempt(self.timeout, taken.writer.write(records)).await;
         let (waited, took) = (started.duration_since(asked), started.elapsed());
-        Some(Attempt { answer, waited, took })
+        Some(Attempt { answer, instance: Some(taken), waited, took })
     }
 
     /// Asks an instance whether the target can be written to, for a batch that fails.
