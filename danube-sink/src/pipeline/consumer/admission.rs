@@ -141,6 +141,12 @@ impl ConsumerTask {
         self.refuses && self.ledger.in_hand() == 0
     }
 
+    /// Whether messages are overdue for lack of memory alone: their target may be healthy.
+    pub(super) fn lacks_memory(&self) -> bool {
+        let is_failing = *self.mapping.failing().borrow() > 0;
+        (self.refuses || self.paused.is_some()) && self.ledger.in_hand() == 0 && !is_failing
+    }
+
     fn admitted(&self, count: usize) -> Admitted {
         Admitted { entries: Vec::with_capacity(count), charge: self.budget.nothing(), epoch: self.ledger.epoch() }
     }

@@ -51,6 +51,9 @@ const KEY_SHARED_GRACE: Duration = Duration::from_secs(2);
 
 /// The consumer task of one partition.
 pub(crate) struct ConsumerTask {
+const REFUSED: &str =
+    "messages that were refused for lack of memory are requested again once max_buffered_bytes has room";
+
     pub(crate) broker: Arc<dyn Broker>,
     mapping: Arc<Mapping>,
     partition: Arc<Partition>,
@@ -100,8 +103,8 @@ enum End {
     TakenOver(Arc<dyn Session>),
     /// Its records are not written in time.
     Overdue,
-    /// Memory was freed for refused messages.
-    MemoryFreed,
+    /// Messages were refused for lack of memory, and nothing else is waited for.
+    OutOfMemory,
     /// After `stop`, every record is settled: what still arrives would only be redelivered to each attach.
     Drained,
     Finished,
@@ -199,10 +202,8 @@ impl ConsumerTask {
                     self.signals.finish.cancelled().await;
                     break;
                 }
-                End::MemoryFreed => {
-                    self.partition
-                        .observer
-                        .waiting("messages that were refused for lack of memory are requested again");
+                End::OutOfMemory => {
+                    self.partition.observer.waiting(REFUSED);
                     AttachReason::OutOfMemory
                 }
                 End::Overdue => {

@@ -110,11 +110,11 @@ impl ConsumerTask {
                 }
                 () = sleep_until(acks.next) => acks.next = None,
                 () = budget.free(1), if waits_for_memory => {}
-                () = budget.eased(released), if self.waits_for_memory() => return End::MemoryFreed,
+                () = budget.eased(released), if self.waits_for_memory() => return End::OutOfMemory,
                 failure = &mut unhealthy => return End::Failure(failure),
                 _ = clock.tick() => {
                     if self.is_overdue() {
-                        return End::Overdue;
+                        return if self.lacks_memory() { End::OutOfMemory } else { End::Overdue };
                     }
                 }
                 () = self.signals.finish.cancelled(), if self.end_by.is_none() => self.finish(),

@@ -55,6 +55,29 @@ async fn dead_mappings_do_not_starve_a_healthy_one_of_memory() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn lack_of_memory_is_not_reported_as_a_slow_target() {
+    let mut bench = Bench::new();
+    bench.config.max_buffered_bytes = 40_000;
+    bench.config.write_timeout = 300 * SECOND;
+    bench.map(WELL);
+    bench.create(WELL);
+    bench.target.answers([Answer::Slow(100 * SECOND)]);
+    for _ in 0..10 {
+        bench.broker.publish(TOPIC, LARGE, Kind::Plain, false);
+    }
+    let pipeline = bench.start();
+    sleep(5 * SECOND).await;
+    bench.broker.publish(WELL, LARGE, Kind::Plain, false);
+    sleep(30 * SECOND).await;
+    let reasons = bench.reasons();
+    assert!(reasons.iter().any(|reason| reason.contains("max_buffered_bytes")), "{reasons:?}");
+    bench.settled().await;
+    let attaches = |reason| bench.metric("attaches_total", &format!("partition=\"{WELL}\",reason=\"{reason}\""));
+    assert_eq!((attaches("out_of_memory"), attaches("target_recovered")), (1.0, 0.0));
+    bench.end(pipeline).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_mapping_that_recovers_beside_dead_ones_gets_its_records() {
     for dead in [25, 30] {
         let bench = with_dead(dead);
