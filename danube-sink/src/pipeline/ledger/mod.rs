@@ -245,6 +245,11 @@ impl DeliveryLedger {
     /// Records the arrival of a message.
     pub(crate) fn receive(&mut self, message: &Message, moment: Moment) -> Arrival {
         let (offset, fingerprint) = (message.token.offset, fingerprint(message));
+        if self.is_unreliable && offset > 0 {
+            // The topic was deleted, and created anew as a reliable one.
+            self.is_unreliable = false;
+            self.start_epoch(offset);
+        }
         if self.is_unreliable {
             self.counts.outdated += 1;
             return Arrival::New;

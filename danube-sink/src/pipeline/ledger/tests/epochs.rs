@@ -182,3 +182,26 @@ fn what_went_to_another_consumer_or_was_lost_by_the_broker_is_no_longer_held() {
     assert_eq!(bench.receive(1), Arrival::New);
     assert_eq!((held(&bench, 1), held(&bench, 2)), ([false; 3], [false, true, false]), "within an attachment");
 }
+
+#[test]
+fn a_topic_that_is_created_anew_as_a_reliable_one_is_acknowledged() {
+    let mut bench = Bench::new();
+    for publish_time in 1..4 {
+        bench.publish_time = publish_time;
+        assert_eq!(bench.receive(0), Arrival::New);
+    }
+    assert!(bench.ledger.is_unreliable());
+    let epoch = bench.ledger.epoch();
+    bench.publish_time = 4;
+    assert_eq!(bench.receive(0), Arrival::New, "nothing distinguishes the first one");
+    for offset in 1..3 {
+        assert_eq!(bench.receive(offset), Arrival::New);
+    }
+    assert_eq!((bench.ledger.is_unreliable(), bench.ledger.in_hand(), bench.ledger.restarts()), (false, 6, 0));
+    for _ in 0..4 {
+        assert!(bench.settle_of(0, epoch, true));
+    }
+    assert!(bench.settle(1) && bench.settle(2));
+    assert_eq!((bench.acks(), bench.acks()), (vec![1], vec![2]));
+    assert_eq!((bench.receive(1), bench.ledger.in_hand()), (Arrival::Settled, 0));
+}
