@@ -9,6 +9,7 @@
 //! Its task owns the partition's ledger, which needs no lock.
 
 mod admission;
+mod detaching;
 pub(super) mod losses;
 mod reading;
 mod shutdown;
@@ -299,46 +300,6 @@ impl ConsumerTask {
 
     async fn pause(&mut self, delay: Duration) {
         self.meanwhile(sleep(delay)).await;
-    }
-
-    /// Waits until the records in hand are written and the target has recovered.
-    ///
-    /// While the target fails, the probing record is kept; the others go back to the broker, to free memory for other
-    /// mappings. Records stay where the target is only slow, and where the broker has delivered one too often.
-    async fn wait_for_target(&mut self) {
-        let settings = &self.mapping.settings;
-        let limit = settings.ack_timeout.as_millis();
-        let mapping = Arc::clone(&self.mapping);
-        let mut failing = mapping.failing();
-        // The spool counts no deliveries.
-        let keeps = !mapping.role.is_delivery() && self.ledger.must_keep_in_hand();
-        if !keeps {
-            mapping.detach(&self.partition);
-        }
-        let cause =
-            mapping.blocked_by().unwrap_or_else(|| format!("writes take longer than ack_timeout_ms = {limit} allows"));
-        self.partition.observer.waiting(&format!("{cause}: detached until records are written"));
-        loop {
-            let is_failing = *failing.borrow_and_update() > 0;
-            if is_failing && !keeps && mapping.gives_back(&self.signals.stop) {
-                mapping.release(&self.partition);
-            }
-            if !is_failing && self.ledger.in_hand() == 0 && self.settlements.is_empty() {
-                break;
-            }
-            tokio::select! {
-                // It fails only without a sender, which the mapping holds.
-                _ = failing.changed() => {}
-                Some(settlement) = self.settlements.recv() => {
-                    self.take_all(&settlement);
-                    self.show();
-                }
-                () = self.signals.finish.cancelled() => break,
-            }
-        }
-        if !keeps {
-            mapping.end_detachment(&self.partition);
-        }
     }
 
     /// The consumer name for the next attach.

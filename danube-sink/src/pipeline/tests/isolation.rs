@@ -42,16 +42,40 @@ async fn dead_mappings_do_not_starve_a_healthy_one_of_memory() {
     for dead in [34, 40] {
         let bench = with_dead(dead);
         let pipeline = bench.start();
-        let mut numbers = Vec::new();
-        for _ in 0..60 {
-            numbers.push(bench.broker.publish(WELL, 100, Kind::Plain, false));
-            sleep(10 * SECOND).await;
-        }
-        let late = numbers.iter().filter(|number| !bench.ledger.entry(**number).acked).count();
-        assert!(late <= 1, "{late} of 60 are not acknowledged beside {dead} dead mappings");
+        gets_its_records(&bench, 100).await;
         assert!(timeout(SECOND, pipeline.drain()).await.is_err(), "the dead ones are waited for");
         bench.lawful();
     }
+}
+
+/// The healthy mapping gets its records of so many bytes for ten minutes.
+async fn gets_its_records(bench: &Bench, bytes: usize) {
+    let mut numbers = Vec::new();
+    for _ in 0..60 {
+        numbers.push(bench.broker.publish(WELL, bytes, Kind::Plain, false));
+        sleep(10 * SECOND).await;
+    }
+    let late = numbers.iter().filter(|number| !bench.ledger.entry(**number).acked).count();
+    assert!(late <= 1, "{late} of 60 are not acknowledged");
+}
+
+#[tokio::test(start_paused = true)]
+async fn dead_mappings_whose_records_were_delivered_three_times_do_not_starve_a_healthy_one_either() {
+    const DEAD: usize = 34;
+    let bench = with_dead(DEAD);
+    let pipeline = bench.start();
+    for _ in 0..2 {
+        sleep(2 * SECOND).await;
+        (0..DEAD).for_each(|number| bench.broker.end_stream(&format!("/default/dead{number}-"), true));
+    }
+    gets_its_records(&bench, LARGE).await;
+    assert!(bench.ledger.most_deliveries() <= 3, "{}", bench.ledger.most_deliveries());
+    for number in 0..DEAD {
+        bench.target.recover(&format!("/default/dead{number}-"));
+    }
+    bench.settled().await;
+    assert!(bench.ledger.most_deliveries() <= 6, "{}", bench.ledger.most_deliveries());
+    bench.end(pipeline).await;
 }
 
 #[tokio::test(start_paused = true)]
