@@ -16,7 +16,7 @@ mod shutdown;
 mod takeover;
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -41,6 +41,7 @@ use super::{
 };
 use crate::{
     config::SubscriptionType,
+    error::{ConnectorError, ConnectorResult},
     observe::{AttachReason, Stage},
     spool::MappingSpool,
 };
@@ -50,11 +51,11 @@ const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
 /// The broker removes a KeyShared consumer from its ring after three seconds.
 const KEY_SHARED_GRACE: Duration = Duration::from_secs(2);
 
-/// The consumer task of one partition.
-pub(crate) struct ConsumerTask {
 const REFUSED: &str =
     "messages that were refused for lack of memory are requested again once max_buffered_bytes has room";
 
+/// The consumer task of one partition.
+pub(crate) struct ConsumerTask {
     pub(crate) broker: Arc<dyn Broker>,
     mapping: Arc<Mapping>,
     partition: Arc<Partition>,
@@ -76,17 +77,17 @@ const REFUSED: &str =
     paused: Option<Instant>,
     /// The session sends no further message.
     has_ended: bool,
+    /// Decisions about messages that this attachment did not bring are forgotten.
+    has_forgotten: bool,
     /// What the ledger takes of the budget.
     remembered_bytes: usize,
     /// The position from which on the log could not be read.
     unreadable: Option<u64>,
     /// When a shutdown stops waiting, once it has begun.
-    /// Decisions about messages that this attachment did not bring are forgotten.
-    has_forgotten: bool,
     end_by: Option<Instant>,
 }
 
-/// The shutdown signals of a pipeline.
+/// The signals of a pipeline. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Signals {
     /// Consumers take no more messages.
@@ -95,6 +96,25 @@ pub(crate) struct Signals {
     pub(crate) finish: CancellationToken,
     /// Another process attached, while this one has a spool.
     pub(crate) takeover: Takeover,
+    /// The first error that ends the connector, until it is taken.
+    pub(super) failure: Arc<OnceLock<Mutex<Option<ConnectorError>>>>,
+}
+
+impl Signals {
+    /// Stops the pipeline with an error. Logs the first one, at once: the writes in flight may take long.
+    pub(crate) fn fail(&self, error: ConnectorError) {
+        let text = error.report();
+        if self.failure.set(Mutex::new(Some(error))).is_ok() {
+            tracing::error!("the connector ends: {text}");
+        }
+        self.stop.cancel();
+    }
+
+    /// The first error, unless it was taken already.
+    pub(crate) fn take_failure(&self) -> ConnectorResult<()> {
+        let failure = self.failure.get().and_then(|error| error.lock().unwrap_or_else(PoisonError::into_inner).take());
+        failure.map_or(Ok(()), Err)
+    }
 }
 
 /// Why the consumer stopped reading a stream.
@@ -148,6 +168,7 @@ impl ConsumerTask {
             released_bytes: 0,
             paused: None,
             has_ended: false,
+            has_forgotten: false,
             remembered_bytes: 0,
             unreadable: None,
             end_by: None,
@@ -172,7 +193,6 @@ impl ConsumerTask {
             self.reserve().await;
             let attached = match self.is_drained() {
                 false => self.attach_unless_superseded(&name).await,
-            has_forgotten: false,
                 // An attach would only count as one more delivery of what was given back.
                 true => Some(Err(End::Drained)),
             };
@@ -237,6 +257,7 @@ impl ConsumerTask {
         if !self.signals.stop.is_cancelled() {
             // The log is delivered, and was removed; or the partition exists no more.
             self.unblock();
+            self.forget_decisions(|_| false);
         }
     }
 
@@ -259,7 +280,6 @@ impl ConsumerTask {
         if self.ledger.released() == 0 {
             // Another consumer has them, or the broker restarted its offsets.
             self.released_bytes = 0;
-            self.forget_decisions(|_| false);
         }
         // The spool counts no deliveries, and reserves memory for each chunk.
         if self.released_bytes > 0 && !self.mapping.role.is_delivery() {

@@ -83,3 +83,21 @@ async fn a_batch_that_waits_for_an_instance_is_not_written_after_the_error_that_
     assert_eq!(written, 2);
     bench.lawful();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_fatal_error_ends_the_connector_at_once_although_another_write_takes_long() {
+    let mut bench = Bench::new();
+    bench.tasks = 2;
+    let mapping = bench.mapping();
+    mapping.batch_size = 1;
+    mapping.consumer.subscription_type = SubscriptionType::Shared;
+    bench.ledger.order(Order::None);
+    bench.target.answers([Answer::Slow(20 * SECOND), Answer::Fatal]);
+    bench.publish(2);
+    let mut pipeline = bench.start();
+    let error = timeout(5 * SECOND, pipeline.ended()).await.expect("at once").unwrap_err();
+    assert!(error.to_string().contains("the table is gone"), "{error}");
+    in_time(pipeline.drain()).await.expect("the error is returned once");
+    assert_eq!(bench.ledger.confirmations(), [0]);
+    bench.lawful();
+}
