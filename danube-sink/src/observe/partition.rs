@@ -252,7 +252,7 @@ impl PartitionObserver {
         self.0.numbers.in_hand.set(records);
     }
 
-    /// Sets the number of acknowledgements that are not confirmed, sent or not.
+    /// Sets the number of acknowledgements in flight.
     pub(crate) fn acks_in_flight(&self, acks: usize) {
         self.0.numbers.acks_in_flight.set(acks);
     }

@@ -109,7 +109,7 @@ impl Partition {
         self.unconfirmed.store(unconfirmed, Ordering::Relaxed);
         self.limit.store(if takes_more { limit } else { in_hand.min(limit) }, Ordering::Relaxed);
         self.observer.in_hand(in_hand);
-        self.observer.acks_in_flight(in_flight + unconfirmed);
+        self.observer.acks_in_flight(in_flight);
         self.observer.window_limit(limit);
     }
 

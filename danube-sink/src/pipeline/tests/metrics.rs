@@ -97,23 +97,6 @@ async fn in_hand_seconds_begin_when_a_record_was_received_for_the_first_time() {
     bench.end(pipeline).await;
 }
 
-/// They are written while the consumer is detached, so that they cannot be acknowledged before it attaches.
-#[tokio::test(start_paused = true)]
-async fn acknowledgements_that_cannot_be_sent_are_among_those_in_flight() {
-    let bench = Bench::new();
-    bench.target.answers([Answer::Slow(20 * SECOND)]);
-    bench.publish(3);
-    let pipeline = bench.start();
-    sleep(18 * SECOND).await;
-    bench.broker.begin(Fault::AttachHangs, 60 * SECOND);
-    sleep(10 * SECOND).await;
-    assert_eq!((bench.ledger.confirmations(), bench.ledger.acks()), (vec![0, 1, 2], 0));
-    assert_eq!((bench.metric("in_hand_records", ""), bench.metric("acks_in_flight", "")), (0.0, 3.0));
-    bench.settled().await;
-    assert_eq!(bench.metric("acks_in_flight", ""), 0.0);
-    bench.end(pipeline).await;
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_range_of_offsets_is_that_of_all_messages_in_whatever_order_they_arrive() {
     let bench = Bench::new();
