@@ -19,9 +19,9 @@ mod scrape;
 #[cfg(feature = "dev")]
 mod tests;
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use tokio::{
     task::AbortHandle,
     time::{MissedTickBehavior, interval, sleep, timeout},
@@ -78,7 +78,14 @@ pub(crate) fn start(
         observer: observer.clone(),
         interval,
     };
-    Some(Audit(tokio::spawn(task.run()).abort_handle()))
+    let audit = async move {
+        if AssertUnwindSafe(task.run()).catch_unwind().await.is_err() {
+            tracing::error!(
+                "the loss audit panicked and has ended: audit_missing_messages does not change any more; restart the connector"
+            );
+        }
+    };
+    Some(Audit(tokio::spawn(audit).abort_handle()))
 }
 
 struct Task {

@@ -83,7 +83,7 @@ pub(crate) enum Stage {
     Intake,
     /// Decoding messages into records, including schema look-ups.
     Decode,
-    /// The connector's `process_batch` and `health_check`.
+    /// The connector's `process_batch`.
     Write,
     /// Publishing to a dead-letter topic.
     DeadLetter,

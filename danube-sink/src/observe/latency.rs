@@ -60,14 +60,14 @@ const BUCKETS: usize = BOUNDS.len() + 1;
 #[derive(Debug, Clone)]
 pub(crate) struct Latencies {
     buckets: [u64; BUCKETS],
-    nanoseconds: u64,
+    seconds: f64,
     /// The last duration and its uncounted repetitions: consecutive records often have the same one.
     last: (Duration, u64),
 }
 
 impl Default for Latencies {
     fn default() -> Self {
-        Self { buckets: [0; BUCKETS], nanoseconds: 0, last: (Duration::ZERO, 0) }
+        Self { buckets: [0; BUCKETS], seconds: 0.0, last: (Duration::ZERO, 0) }
     }
 }
 
@@ -84,7 +84,7 @@ impl Latencies {
     fn count_last(&mut self) {
         let (latency, records) = std::mem::take(&mut self.last);
         self.buckets[bucket(latency)] += records;
-        self.nanoseconds = self.nanoseconds.saturating_add(nanoseconds(latency).saturating_mul(records));
+        self.seconds += latency.as_secs_f64() * records as f64;
     }
 }
 
@@ -95,13 +95,15 @@ pub(super) struct LatencyHistogram(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     buckets: [AtomicU64; BUCKETS],
-    nanoseconds: AtomicU64,
+    /// The bits of the sum as an `f64`: a message without a publish time has the latency of half a century, and a few hundred of
+    /// these are more nanoseconds than 64 bits count.
+    seconds: AtomicU64,
 }
 
 impl Default for LatencyHistogram {
     fn default() -> Self {
         let buckets = [const { AtomicU64::new(0) }; BUCKETS];
-        Self(Arc::new(Shared { buckets, nanoseconds: AtomicU64::new(0) }))
+        Self(Arc::new(Shared { buckets, seconds: AtomicU64::new(0.0_f64.to_bits()) }))
     }
 }
 
@@ -114,12 +116,18 @@ impl LatencyHistogram {
                 shared.fetch_add(count, Ordering::Relaxed);
             }
         }
-        self.0.nanoseconds.fetch_add(latencies.nanoseconds, Ordering::Relaxed);
+        self.add_seconds(latencies.seconds);
     }
 
     pub(super) fn observe(&self, latency: Duration) {
         self.0.buckets[bucket(latency)].fetch_add(1, Ordering::Relaxed);
-        self.0.nanoseconds.fetch_add(nanoseconds(latency), Ordering::Relaxed);
+        self.add_seconds(latency.as_secs_f64());
+    }
+
+    fn add_seconds(&self, seconds: f64) {
+        let added = |bits| Some((f64::from_bits(bits) + seconds).to_bits());
+        // It never fails: the closure always returns a value.
+        let _ = self.0.seconds.fetch_update(Ordering::Relaxed, Ordering::Relaxed, added);
     }
 }
 
@@ -130,7 +138,7 @@ impl EncodeMetric for LatencyHistogram {
         let buckets: Vec<_> = bounds.zip(counts).collect();
         // The sum of the same buckets: a separate counter could differ while other threads add.
         let count = buckets.iter().map(|(_, count)| count).sum();
-        let sum = Duration::from_nanos(self.0.nanoseconds.load(Ordering::Relaxed)).as_secs_f64();
+        let sum = f64::from_bits(self.0.seconds.load(Ordering::Relaxed));
         encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
     }
 
@@ -194,5 +202,16 @@ mod tests {
         }
         let sum = text.lines().find_map(|line| line.strip_prefix("seconds_sum ")).unwrap();
         assert!((sum.parse::<f64>().unwrap() - 1_020.001_000_001).abs() < 1e-6, "{sum}");
+    }
+
+    #[test]
+    fn latencies_of_messages_without_a_publish_time_do_not_make_the_sum_wrap() {
+        let (histogram, mut latencies) = (LatencyHistogram::default(), Latencies::default());
+        (0..10).for_each(|_| latencies.add(Duration::from_secs(1_800_000_000)));
+        histogram.add(latencies.clone());
+        histogram.add(latencies);
+        let text = text(&histogram);
+        let sum = text.lines().find_map(|line| line.strip_prefix("seconds_sum ")).unwrap();
+        assert_eq!(sum.parse::<f64>().unwrap(), 3.6e10);
     }
 }

@@ -52,6 +52,11 @@ impl Budget {
         used == 0 || used + bytes <= self.0.limit
     }
 
+    /// Whether less than a quarter of the budget is free.
+    pub(crate) fn is_scarce(&self) -> bool {
+        !self.has_free(self.share(usize::MAX))
+    }
+
     /// Waits until so many bytes are free; another task may take them first.
     pub(crate) async fn free(&self, bytes: usize) {
         loop {

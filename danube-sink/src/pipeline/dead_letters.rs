@@ -222,7 +222,7 @@ fn dead_letter(rejected: &Rejected, copied: Copied) -> DeadLetter {
 }
 
 /// The beginning of a reason.
-fn beginning(reason: &str) -> String {
+pub(super) fn beginning(reason: &str) -> String {
     match reason.len() {
         0..=REASON_BYTES => reason.to_owned(),
         _ => format!("{}…", &reason[..reason.floor_char_boundary(REASON_BYTES)]),

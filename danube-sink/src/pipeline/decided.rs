@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{outcome::Rejected, partition::Partition};
+use super::{dead_letters::beginning, outcome::Rejected, partition::Partition};
 use crate::record::RecordId;
 
 /// The most decisions to remember; a record beyond them is written once more.
@@ -45,7 +45,7 @@ impl Decisions {
     /// Gives a rejected record back to the broker, and remembers the decision about it.
     pub(crate) fn give_back(&self, rejected: Rejected, is_exhausted: bool) {
         let id = rejected.record().id().clone();
-        self.remember(id, Decision { reason: rejected.reason, is_exhausted });
+        self.remember(id, Decision { reason: beginning(&rejected.reason), is_exhausted });
     }
 
     fn remember(&self, id: RecordId, decision: Decision) {
@@ -62,6 +62,11 @@ impl Decisions {
     /// Takes the decision about a record that was redelivered.
     pub(crate) fn take(&self, id: &RecordId) -> Option<Decision> {
         self.decisions().remove(id)
+    }
+
+    /// Forgets decisions about records of a partition that will not be redelivered: other processes have them.
+    pub(crate) fn retain(&self, topic: &str, mut will_return: impl FnMut(&RecordId) -> bool) {
+        self.decisions().retain(|id, _| id.topic() != topic || will_return(id));
     }
 
     fn decisions(&self) -> MutexGuard<'_, HashMap<RecordId, Decision>> {
@@ -87,5 +92,20 @@ mod tests {
         assert!(decisions.is_known(&id(0)) && !decisions.is_known(&id(MOST as u64)));
         assert_eq!(decisions.take(&id(0)), Some(decision));
         assert_eq!(decisions.take(&id(0)), None);
+    }
+
+    #[test]
+    fn decisions_of_a_partition_are_kept_for_what_will_be_redelivered() {
+        let decisions = Decisions::default();
+        let sources = ["/default/t", "/default/other"].map(|topic| Arc::new(MessageSource::of_topic(topic.into())));
+        let id = |source: &Arc<MessageSource>, offset| RecordId::new(Arc::clone(source), offset, 2, offset);
+        for (source, offset) in sources.iter().flat_map(|source| [(source, 1), (source, 2)]) {
+            decisions.remember(id(source, offset), Decision { reason: "too long".to_owned(), is_exhausted: false });
+        }
+        decisions.retain("/default/t", |id| id.offset() == 2);
+        let [of_topic, other] = &sources;
+        let known = [(of_topic, 1), (of_topic, 2), (other, 1), (other, 2)]
+            .map(|(of, offset)| decisions.is_known(&id(of, offset)));
+        assert_eq!(known, [false, true, true, true]);
     }
 }

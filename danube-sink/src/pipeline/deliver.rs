@@ -110,6 +110,10 @@ impl Deliver {
     /// # Errors
     /// An error that stops the connector. Unsettled records stay with the broker.
     pub(crate) async fn batch(self: Arc<Self>, batch: Batch) -> ConnectorResult<Unpublished> {
+        self.deliver(batch).await.inspect_err(|_| self.end_other_writes())
+    }
+
+    async fn deliver(&self, batch: Batch) -> ConnectorResult<Unpublished> {
         let mut work = Work::new(batch.invalid, batch.exhausted, self.backoff.clone());
         work.ends = !work.invalid.is_empty() && self.mapping.settings.on_invalid_record == OnInvalidRecord::Stop;
         let mut next = Some(batch.records);
@@ -125,15 +129,19 @@ impl Deliver {
             // A step begins with the write: how long it waits for an instance depends on how many mappings write.
             let step = || self.mapping.observer.progress().step(self.write_timeout * 2);
             let begin = || (!self.ends_writes(&work)).then(step);
-            let Some(Attempt { answer, waited, took }) = self.pool.write(piece.records(), begin).await else {
+            let is_failing = work.failing.is_some();
+            let Some(attempt) = self.pool.write(piece.records(), is_failing, begin).await else {
                 return Ok(Unpublished::default());
             };
+            let Attempt { answer, instance, waited, took } = attempt;
             self.mapping.observer.write_waited(waited);
             self.mapping.observer.written(took);
             if answer.is_ok() {
                 self.mapping.cost.add(count, took);
             }
-            let outcome = Outcome::of(piece, answer)?;
+            // Before another batch of the mapping gets the instance.
+            let outcome = Outcome::of(piece, answer).inspect_err(|_| self.end_other_writes())?;
+            drop(instance);
             self.judge(outcome, &mut work).await?;
         }
         let refused = std::mem::take(&mut work.refused).into_iter().map(|refused| refused.rejected);
@@ -159,6 +167,13 @@ impl Deliver {
     /// Begins no further write, not even a retry.
     pub(crate) fn end_writes(&self) {
         self.has_ended.store(true, Ordering::Relaxed);
+    }
+
+    /// The same after an error of one of several batches that are written in parallel. Other stripes write what they have.
+    fn end_other_writes(&self) {
+        if self.mapping.writes_at_once(self.instances()) > 1 {
+            self.end_writes();
+        }
     }
 
     /// Whether no further write begins: after [`end_writes`](Self::end_writes), or since a shutdown leaves records in the spool

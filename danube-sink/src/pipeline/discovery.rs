@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::sleep,
+};
 
 use super::{
     backoff::Backoff,
@@ -58,11 +61,7 @@ impl Discovery {
         self.signals.stop.run_until_cancelled(self.look(&mut consumers)).await;
         drop(closing);
         while let Some(ended) = consumers.join_next().await {
-            if let Err(error) = ended
-                && error.is_panic()
-            {
-                resume_unwind(error.into_panic());
-            }
+            resume_panic(ended);
         }
     }
 
@@ -77,14 +76,13 @@ impl Discovery {
             if known.len() > before {
                 more.reset();
             }
-            let pause = if known.is_empty() { LOOK_FOR_MISSING } else { more.delay() };
-            tokio::select! {
-                () = sleep(pause) => {}
-                () = self.broker.more_partitions() => {}
-                Some(Err(error)) = consumers.join_next() => {
-                    if error.is_panic() {
-                        resume_unwind(error.into_panic());
-                    }
+            let pause = sleep(if known.is_empty() { LOOK_FOR_MISSING } else { more.delay() });
+            tokio::pin!(pause);
+            loop {
+                tokio::select! {
+                    () = &mut pause => break,
+                    () = self.broker.more_partitions() => break,
+                    Some(ended) = consumers.join_next() => resume_panic(ended),
                 }
             }
         }
@@ -166,5 +164,14 @@ impl Discovery {
         })?;
         tracing::info!(topic, partitions = settings.partitions, "the topic did not exist and was created");
         Ok(())
+    }
+}
+
+/// Resumes the panic of a consumer's task.
+fn resume_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        resume_unwind(error.into_panic());
     }
 }

@@ -93,7 +93,7 @@ pub(crate) fn delivery_bytes(config: &ConnectorConfig) -> usize {
 /// A running pipeline: everything between the broker and the connector, or half of it.
 #[derive(Default)]
 pub(crate) struct Pipeline {
-    stripes: JoinSet<ConnectorResult<()>>,
+    stripes: JoinSet<()>,
     discoveries: JoinSet<()>,
     signals: Signals,
 }
@@ -128,8 +128,8 @@ impl Pipeline {
             let Some(spool) = spool.mapping(&consumer.topic, &consumer.subscription) else { continue };
             let role = Role::Intake(Arc::clone(spool));
             let mapping = pipeline.discover(settings, role, Arc::clone(broker), 1, observer, &budget);
-            let (spool, stop) = (Arc::clone(spool), pipeline.signals.stop.clone());
-            pipeline.stripes.spawn(Spooler { mapping, spool, budget: budget.clone(), stop }.run());
+            let (spool, signals) = (Arc::clone(spool), pipeline.signals.clone());
+            pipeline.stripes.spawn(Spooler { mapping, spool, budget: budget.clone(), signals }.run());
         }
         pipeline
     }
@@ -165,15 +165,15 @@ impl Pipeline {
         let schemas = Arc::new(SchemaCache::default());
         for (settings, role, broker) in mappings {
             let mapping = pipeline.discover(settings, role, Arc::clone(&broker), pool.instances(), observer, budget);
-            let (of_mapping, stop) = (Arc::clone(&mapping), pipeline.signals.stop.clone());
-            let deliver =
-                Deliver::new(pool.clone(), Arc::clone(&broker), of_mapping, config, budget.clone(), stop.clone());
+            let (of_mapping, signals) = (Arc::clone(&mapping), pipeline.signals.clone());
+            let stop = signals.stop.clone();
+            let deliver = Deliver::new(pool.clone(), Arc::clone(&broker), of_mapping, config, budget.clone(), stop);
             let deliver = Arc::new(deliver);
             for number in 0..mapping.stripes().len() {
                 let (of_stripe, schemas) = (Arc::clone(&mapping), Arc::clone(&schemas));
                 let of_broker = Arc::clone(&broker);
                 let decoding = Decoding::new(of_broker, schemas, Arc::clone(&mapping), config, budget.clone());
-                let stripe = Stripe::new(of_stripe, number, decoding, Arc::clone(&deliver), stop.clone());
+                let stripe = Stripe::new(of_stripe, number, decoding, Arc::clone(&deliver), signals.clone());
                 pipeline.stripes.spawn(stripe.run());
             }
         }
@@ -201,27 +201,24 @@ impl Pipeline {
         self.signals.takeover.clone()
     }
 
-    /// Waits for a fatal error, and returns it.
+    /// Waits for a fatal error, and returns it. It is logged.
     ///
     /// Dropping the future loses nothing.
     pub(crate) async fn ended(&mut self) -> ConnectorResult<()> {
-        loop {
+        while !self.stripes.is_empty() || !self.discoveries.is_empty() {
             tokio::select! {
-                Some(stripe) = self.stripes.join_next() => match stripe {
-                    Ok(Err(error)) => return Err(error),
-                    Err(error) => return Err(broken(&error)),
-                    // Its mapping was closed, by a discovery or a stripe that has failed and is about to say why.
-                    Ok(Ok(())) => {}
-                },
-                Some(discovery) = self.discoveries.join_next() => match discovery {
-                    Err(error) => return Err(broken(&error)),
-                    // A stripe has failed, and is about to say why.
-                    Ok(()) if self.signals.stop.is_cancelled() => {}
-                    Ok(()) => return Err(ConnectorError::fatal("the discovery of partitions ended before the shutdown")),
-                },
-                else => return Ok(()),
+                () = self.signals.stop.cancelled() => return self.signals.take_failure(),
+                Some(stripe) = self.stripes.join_next() => self.check(stripe),
+                Some(discovery) = self.discoveries.join_next() => {
+                    let is_early = discovery.is_ok() && !self.signals.stop.is_cancelled();
+                    self.check(discovery);
+                    if is_early {
+                        self.signals.fail(ConnectorError::fatal("the discovery of partitions ended before the shutdown"));
+                    }
+                }
             }
         }
+        self.signals.take_failure()
     }
 
     /// Drains the pipeline: takes no more messages, writes those in hand, and acknowledges what was written.
@@ -229,21 +226,23 @@ impl Pipeline {
     /// Dropping the future abandons unwritten records; the broker still has them.
     ///
     /// # Errors
-    /// The first error of a stripe; the others are drained all the same.
+    /// The first error, unless [`ended`](Self::ended) returned it. It is logged, and the other stripes are drained all the same.
     pub(crate) async fn drain(mut self) -> ConnectorResult<()> {
         self.signals.stop.cancel();
-        let mut outcome = Ok(());
         while let Some(stripe) = self.stripes.join_next().await {
-            outcome = outcome.and(stripe.unwrap_or_else(|error| Err(broken(&error))));
+            self.check(stripe);
         }
         self.signals.finish.cancel();
         while let Some(discovery) = self.discoveries.join_next().await {
-            outcome = outcome.and(discovery.map_err(|error| broken(&error)));
+            self.check(discovery);
         }
-        outcome
+        self.signals.take_failure()
     }
-}
 
-fn broken(error: &JoinError) -> ConnectorError {
-    ConnectorError::fatal(format!("a task of the pipeline panicked: {error}"))
+    /// Fails if a task panicked.
+    fn check(&self, task: Result<(), JoinError>) {
+        if let Err(error) = task {
+            self.signals.fail(ConnectorError::fatal(format!("a task of the pipeline panicked: {error}")));
+        }
+    }
 }

@@ -36,20 +36,25 @@ pub(crate) struct WriterPool {
     /// Idle instances, and one permit for each.
     idle: Arc<Mutex<Vec<Writer>>>,
     permits: Arc<Semaphore>,
+    /// One permit for each instance that failing batches may have at a time, which may hang until the timeout.
+    probing: Arc<Semaphore>,
     instances: usize,
     timeout: Duration,
 }
 
 /// An instance taken out of the pool; dropping it returns it.
-struct Taken<'p> {
+pub(crate) struct Taken<'p> {
     pool: &'p WriterPool,
     writer: Writer,
     _permit: OwnedSemaphorePermit,
+    _probing: Option<OwnedSemaphorePermit>,
 }
 
 /// One attempt to write a batch.
-pub(crate) struct Attempt {
+pub(crate) struct Attempt<'p> {
     pub(crate) answer: ConnectorResult<()>,
+    /// The next write begins once it is dropped.
+    pub(crate) instance: Option<Taken<'p>>,
     /// How long it waited for an instance.
     pub(crate) waited: Duration,
     pub(crate) took: Duration,
@@ -105,8 +110,8 @@ impl WriterPool {
     /// `timeout` bounds each write and each health check.
     pub(crate) fn new(writers: Vec<Writer>, timeout: Duration) -> Self {
         let instances = writers.len();
-        let permits = Arc::new(Semaphore::new(instances));
-        Self { idle: Arc::new(Mutex::new(writers)), permits, instances, timeout }
+        let [permits, probing] = [instances, instances.div_ceil(2)].map(|permits| Arc::new(Semaphore::new(permits)));
+        Self { idle: Arc::new(Mutex::new(writers)), permits, probing, instances, timeout }
     }
 
     pub(crate) fn instances(&self) -> usize {
@@ -124,43 +129,45 @@ impl WriterPool {
         drop(self.permits.acquire().await);
     }
 
-    /// Makes one attempt to write a batch. The timeout excludes the wait for an instance; what `begin` returns is kept from the
-    /// end of that wait to the answer. `None` if it returns none: the write does not begin.
+    /// Makes one attempt to write a batch, which failed before or not. The timeout excludes the wait for an instance; what
+    /// `begin` returns is kept from the end of that wait to the answer. `None` if it returns none: the write does not begin.
     pub(crate) async fn write<G>(
         &self,
         records: Vec<SinkRecord>,
+        is_failing: bool,
         begin: impl FnOnce() -> Option<G>,
-    ) -> Option<Attempt> {
+    ) -> Option<Attempt<'_>> {
         let asked = Instant::now();
-        let Some(taken) = self.take().await else { return Some(Attempt::of(Err(no_instance()), asked, asked)) };
+        let Some(taken) = self.take(is_failing).await else {
+            let (instance, waited, took) = (None, Duration::ZERO, Duration::ZERO);
+            return Some(Attempt { answer: Err(no_instance()), instance, waited, took });
+        };
         let _begun = begin()?;
         let started = Instant::now();
         let answer = attempt(self.timeout, taken.writer.write(records)).await;
-        Some(Attempt::of(answer, asked, started))
+        let (waited, took) = (started.duration_since(asked), started.elapsed());
+        Some(Attempt { answer, instance: Some(taken), waited, took })
     }
 
-    /// Asks an instance whether the target can be written to.
+    /// Asks an instance whether the target can be written to, for a batch that fails.
     pub(crate) async fn health_check(&self) -> ConnectorResult<()> {
-        let taken = self.take().await.ok_or_else(no_instance)?;
+        let taken = self.take(true).await.ok_or_else(no_instance)?;
         in_time("health check", self.timeout, taken.writer.health_check()).await
     }
 
-    async fn take(&self) -> Option<Taken<'_>> {
+    /// Takes an instance. Failing batches wait for each other first, so that one of another mapping waits for no more of their
+    /// timeouts than one.
+    async fn take(&self, is_failing: bool) -> Option<Taken<'_>> {
+        let probing = if is_failing { Some(Arc::clone(&self.probing).acquire_owned().await.ok()?) } else { None };
         let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
         let writer = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
-        Some(Taken { pool: self, writer, _permit: permit })
+        Some(Taken { pool: self, writer, _permit: permit, _probing: probing })
     }
 }
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
         self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(self.writer.clone());
-    }
-}
-
-impl Attempt {
-    fn of(answer: ConnectorResult<()>, asked: Instant, started: Instant) -> Self {
-        Self { answer, waited: started.duration_since(asked), took: started.elapsed() }
     }
 }
 

@@ -3,9 +3,12 @@
 //! Its window is what the delivery wants to have in hand, and a record that is acknowledged is settled in its log. Schemas and
 //! dead letters are Danube's.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -135,11 +138,20 @@ impl Session for SpoolSession {
     async fn ack(&self, tokens: Vec<AckToken>) -> AckAnswers {
         let log = Arc::clone(&self.log);
         let settled = spawn_blocking(move || {
-            log.settle(tokens.iter().map(|token| token.offset));
-            tokens
+            let settle = AssertUnwindSafe(|| log.settle(tokens.iter().map(|token| token.offset)));
+            (catch_unwind(settle).is_ok(), tokens)
         });
         match settled.await {
-            Ok(acked) => AckAnswers { acked, failed: Vec::new() },
+            Ok((true, acked)) => AckAnswers { acked, failed: Vec::new() },
+            // They are settled once more: a shutdown would wait for them.
+            Ok((false, tokens)) => {
+                let failure = unreadable("the settlement of records panicked");
+                AckAnswers {
+                    acked: Vec::new(),
+                    failed: tokens.into_iter().map(|token| (token, failure.clone())).collect(),
+                }
+            }
+            // The runtime ends.
             Err(_) => AckAnswers::default(),
         }
     }

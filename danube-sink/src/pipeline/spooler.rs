@@ -3,10 +3,10 @@
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use tokio::{task::spawn_blocking, time::sleep};
-use tokio_util::sync::CancellationToken;
 
 use super::{
     budget::Budget,
+    consumer::Signals,
     mapping::{Failing, Mapping},
     partition::Partition,
     pending::{PendingRecords, PendingRun},
@@ -30,33 +30,32 @@ pub(crate) struct Spooler {
     pub(crate) mapping: Arc<Mapping>,
     pub(crate) spool: Arc<MappingSpool>,
     pub(crate) budget: Budget,
-    pub(crate) stop: CancellationToken,
+    pub(crate) signals: Signals,
 }
 
 impl Spooler {
     /// Runs until the queue is closed and empty. After an error, the whole pipeline takes no more.
-    pub(crate) async fn run(self) -> ConnectorResult<()> {
+    pub(crate) async fn run(self) {
         let queue = &self.mapping.stripes()[0];
-        let outcome = loop {
+        loop {
             let records: PendingRecords = std::iter::from_fn(|| queue.pop()).collect();
             if !records.is_empty() {
                 match self.spool(records).await {
                     Ok(true) => {}
                     // What follows stays with the broker too, to keep the order.
-                    Ok(false) => break Ok(()),
+                    Ok(false) => break,
                     Err(error) => {
-                        self.stop.cancel();
-                        break Err(error);
+                        self.signals.fail(error);
+                        break;
                     }
                 }
             } else if queue.is_done() {
-                break Ok(());
+                break;
             } else {
                 queue.changed().await;
             }
-        };
+        }
         queue.end();
-        outcome
     }
 
     /// Spools records, as soon as the disk takes them. `false` if a shutdown leaves some with the broker.
@@ -92,7 +91,7 @@ impl Spooler {
                 () = self.spool.share.freed() => {}
                 () = sleep(RETRY_INTERVAL) => {}
                 // The broker keeps them.
-                () = self.stop.cancelled() => return Ok(false),
+                () = self.signals.stop.cancelled() => return Ok(false),
             }
             self.give_back(&mut records);
         }
@@ -104,7 +103,7 @@ impl Spooler {
 
     /// Gives back the records of detached partitions, except the first, which probes the spool.
     pub(super) fn give_back(&self, records: &mut PendingRecords) {
-        if !records.is_overdue() || !self.mapping.gives_back(&self.stop) {
+        if !records.is_overdue() || !self.mapping.gives_back(&self.signals.stop) {
             return;
         }
         let mut kept = records.keep_first(Partition::is_overdue, &self.budget);

@@ -6,11 +6,12 @@ use tokio::{
     task::{JoinError, JoinSet},
     time::Instant,
 };
-use tokio_util::sync::{CancellationToken, ReusableBoxFuture};
+use tokio_util::sync::ReusableBoxFuture;
 
 use super::{
     backoff::sleep_until,
     batch::Batch,
+    consumer::Signals,
     decode::Decoding,
     deliver::{Deliver, Unpublished},
     mapping::Mapping,
@@ -30,7 +31,7 @@ pub(crate) struct Stripe {
     deliveries: Deliveries,
     /// Delivered batches whose dead letters are being published, each in a task of its own.
     publications: JoinSet<()>,
-    stop: CancellationToken,
+    signals: Signals,
 }
 
 /// The most batches whose dead letters are being published. The next ones are written meanwhile.
@@ -50,22 +51,19 @@ impl Stripe {
         number: usize,
         decoding: Decoding,
         deliver: Arc<Deliver>,
-        stop: CancellationToken,
+        signals: Signals,
     ) -> Self {
         let deliveries = match mapping.writes_at_once(deliver.instances()) {
             1 => Deliveries::One { delivery: ReusableBoxFuture::new(pending()), is_running: false },
             most => Deliveries::Several { most, tasks: JoinSet::new() },
         };
-        Self { mapping, number, decoding, deliver, deliveries, publications: JoinSet::new(), stop }
+        Self { mapping, number, decoding, deliver, deliveries, publications: JoinSet::new(), signals }
     }
 
     /// Runs until the queue is closed and everything is delivered. After an error, the whole pipeline takes no more.
-    pub(crate) async fn run(mut self) -> ConnectorResult<()> {
-        let outcome = self.deliver_all().await;
-        if let Err(error) = &outcome {
-            // Here, because the writes in flight may take long.
-            tracing::error!(topic = %self.mapping.topic, "no further records are read: {}", error.report());
-            self.stop.cancel();
+    pub(crate) async fn run(mut self) {
+        if let Err(error) = self.deliver_all().await {
+            self.signals.fail(error);
         }
         self.mapping.stripes()[self.number].end();
         // Writes and dead letters in flight are settled, after an error too.
@@ -76,9 +74,10 @@ impl Stripe {
             self.publish(delivered.unwrap_or_default());
         }
         while let Some(published) = self.publications.join_next().await {
-            joined(published)?;
+            if let Err(error) = joined(published) {
+                self.signals.fail(error);
+            }
         }
-        outcome
     }
 
     async fn deliver_all(&mut self) -> ConnectorResult<()> {
@@ -139,7 +138,7 @@ impl Stripe {
     /// Gives back records of detached partitions that are not in delivery.
     fn release(&mut self, batch: &mut Batch) {
         let mapping = &self.mapping;
-        let gives_back = *mapping.failing().borrow() > 0 && mapping.gives_back(&self.stop);
+        let gives_back = *mapping.failing().borrow() > 0 && mapping.gives_back(&self.signals.stop);
         // Behind records that went back, also if the target takes others by now: to keep the order.
         let goes_back = |of: &Partition| of.is_overdue() && (gives_back || of.has_released());
         // The oldest first: a record that goes back takes all that follow it along.

@@ -242,14 +242,14 @@ impl SinkRuntime {
             let mut engine = started.inspect_err(log_fatal)?;
             self.observer.phase(Phase::Running);
             let ended = self.shutdown.run_until_cancelled(engine.ended()).await;
-            // It is logged before the drain, which takes its time.
-            let ended = ended.unwrap_or(Ok(Ended::Shutdown)).inspect_err(log_fatal);
+            // The pipelines log their errors when they occur.
+            let ended = ended.unwrap_or(Ok(Ended::Shutdown));
             self.observer.phase(Phase::Draining);
             tracing::info!("draining: no more records are received, those in flight are written");
             let limit = self.config.shutdown_timeout - self.config.shutdown_timeout / SHUTDOWN_DIVISOR;
             let drained = engine.drain(limit).await;
             let ended = ended?;
-            drained.inspect_err(log_fatal)?;
+            drained?;
             let Ended::TakenOver(takeover, successors) = ended else { return Ok(()) };
             self.observer.phase(Phase::Standby);
             if takeover.is_attached() {

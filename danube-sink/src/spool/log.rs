@@ -236,7 +236,11 @@ impl Log {
     /// Frees the bytes of a log that is delivered, and to which nothing is appended any more. Blocks.
     pub(super) fn free(&self) {
         let removed = self.segments().take_settled(0);
-        self.remove(&removed, 0);
+        if !removed.is_empty() {
+            self.remove(&removed, 0);
+            // A reader that waits closes its file, which holds the bytes until then.
+            self.changed.notify_waiters();
+        }
     }
 
     /// Marks what is settled, so that it is not read after a restart, and takes no more: the next process reads the log.

@@ -225,6 +225,8 @@ impl Spool {
                 }
             }
         }
+        // A mapping whose target is down keeps its generation: the logs of others must not take their shares meanwhile.
+        adopted.iter().flat_map(|adopted| &adopted.logs).filter(|log| log.is_drained()).for_each(|log| log.free());
         adopted.retain(|adopted| {
             adopted.is_kept || !adopted.logs.iter().all(|log| log.is_drained()) || {
                 let removed = adopted.generation.remove();

@@ -108,6 +108,13 @@ impl ConsumerTask {
         self.mapping.role.is_delivery() && !self.budget.has_free(self.budget.chunk_bytes())
     }
 
+    /// How many messages may be in hand. From the spool, that is what its mapping sets, although a chunk may bring more: as a
+    /// limit that rose with them, it would rise until the whole budget is read ahead.
+    pub(super) fn window(&self) -> usize {
+        let set = self.mapping.settings.max_unacked_messages.filter(|_| self.mapping.role.is_delivery());
+        set.unwrap_or_else(|| self.credit.limit())
+    }
+
     /// Whether to continue reading: messages that have to be kept are read once there is memory.
     pub(super) fn reads(&mut self) -> bool {
         if self.waits_for_chunk() {
@@ -118,7 +125,7 @@ impl ConsumerTask {
             // Its stream waits for memory, and has to be read once it has reserved some. After a shutdown has begun, only for
             // what an earlier attachment has not settled in the log.
             let is_wanted = !self.signals.stop.is_cancelled() || self.ledger.unconfirmed() > 0;
-            return is_wanted && self.ledger.in_hand() < self.credit.limit();
+            return is_wanted && self.ledger.in_hand() < self.window();
         }
         let has_memory = !self.reserved.is_empty() || self.budget.has_free(1);
         let reads = has_memory || !self.ledger.must_keep_next();
@@ -132,6 +139,12 @@ impl ConsumerTask {
     /// one attach should take as many as possible.
     pub(super) fn waits_for_memory(&self) -> bool {
         self.refuses && self.ledger.in_hand() == 0
+    }
+
+    /// Whether messages are overdue for lack of memory alone: their target may be healthy.
+    pub(super) fn lacks_memory(&self) -> bool {
+        let is_failing = *self.mapping.failing().borrow() > 0;
+        (self.refuses || self.paused.is_some()) && self.ledger.in_hand() == 0 && !is_failing
     }
 
     fn admitted(&self, count: usize) -> Admitted {

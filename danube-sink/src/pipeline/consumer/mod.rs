@@ -9,13 +9,14 @@
 //! Its task owns the partition's ledger, which needs no lock.
 
 mod admission;
+mod detaching;
 pub(super) mod losses;
 mod reading;
 mod shutdown;
 mod takeover;
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -40,6 +41,7 @@ use super::{
 };
 use crate::{
     config::SubscriptionType,
+    error::{ConnectorError, ConnectorResult},
     observe::{AttachReason, Stage},
     spool::MappingSpool,
 };
@@ -48,6 +50,9 @@ use crate::{
 const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
 /// The broker removes a KeyShared consumer from its ring after three seconds.
 const KEY_SHARED_GRACE: Duration = Duration::from_secs(2);
+
+const REFUSED: &str =
+    "messages that were refused for lack of memory are requested again once max_buffered_bytes has room";
 
 /// The consumer task of one partition.
 pub(crate) struct ConsumerTask {
@@ -72,6 +77,8 @@ pub(crate) struct ConsumerTask {
     paused: Option<Instant>,
     /// The session sends no further message.
     has_ended: bool,
+    /// Decisions about messages that this attachment did not bring are forgotten.
+    has_forgotten: bool,
     /// What the ledger takes of the budget.
     remembered_bytes: usize,
     /// The position from which on the log could not be read.
@@ -80,7 +87,7 @@ pub(crate) struct ConsumerTask {
     end_by: Option<Instant>,
 }
 
-/// The shutdown signals of a pipeline.
+/// The signals of a pipeline. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Signals {
     /// Consumers take no more messages.
@@ -89,6 +96,25 @@ pub(crate) struct Signals {
     pub(crate) finish: CancellationToken,
     /// Another process attached, while this one has a spool.
     pub(crate) takeover: Takeover,
+    /// The first error that ends the connector, until it is taken.
+    pub(super) failure: Arc<OnceLock<Mutex<Option<ConnectorError>>>>,
+}
+
+impl Signals {
+    /// Stops the pipeline with an error. Logs the first one, at once: the writes in flight may take long.
+    pub(crate) fn fail(&self, error: ConnectorError) {
+        let text = error.report();
+        if self.failure.set(Mutex::new(Some(error))).is_ok() {
+            tracing::error!("the connector ends: {text}");
+        }
+        self.stop.cancel();
+    }
+
+    /// The first error, unless it was taken already.
+    pub(crate) fn take_failure(&self) -> ConnectorResult<()> {
+        let failure = self.failure.get().and_then(|error| error.lock().unwrap_or_else(PoisonError::into_inner).take());
+        failure.map_or(Ok(()), Err)
+    }
 }
 
 /// Why the consumer stopped reading a stream.
@@ -98,8 +124,8 @@ enum End {
     TakenOver(Arc<dyn Session>),
     /// Its records are not written in time.
     Overdue,
-    /// Memory was freed for refused messages.
-    MemoryFreed,
+    /// Messages were refused for lack of memory, and nothing else is waited for.
+    OutOfMemory,
     /// After `stop`, every record is settled: what still arrives would only be redelivered to each attach.
     Drained,
     Finished,
@@ -142,6 +168,7 @@ impl ConsumerTask {
             released_bytes: 0,
             paused: None,
             has_ended: false,
+            has_forgotten: false,
             remembered_bytes: 0,
             unreadable: None,
             end_by: None,
@@ -196,10 +223,8 @@ impl ConsumerTask {
                     self.signals.finish.cancelled().await;
                     break;
                 }
-                End::MemoryFreed => {
-                    self.partition
-                        .observer
-                        .waiting("messages that were refused for lack of memory are requested again");
+                End::OutOfMemory => {
+                    self.partition.observer.waiting(REFUSED);
                     AttachReason::OutOfMemory
                 }
                 End::Overdue => {
@@ -230,8 +255,9 @@ impl ConsumerTask {
             };
         }
         if !self.signals.stop.is_cancelled() {
-            // The log is delivered, and was removed.
+            // The log is delivered, and was removed; or the partition exists no more.
             self.unblock();
+            self.forget_decisions(|_| false);
         }
     }
 
@@ -296,46 +322,6 @@ impl ConsumerTask {
         self.meanwhile(sleep(delay)).await;
     }
 
-    /// Waits until the records in hand are written and the target has recovered.
-    ///
-    /// While the target fails, the probing record is kept; the others go back to the broker, to free memory for other
-    /// mappings. Records stay where the target is only slow, and where the broker has delivered one too often.
-    async fn wait_for_target(&mut self) {
-        let settings = &self.mapping.settings;
-        let limit = settings.ack_timeout.as_millis();
-        let mapping = Arc::clone(&self.mapping);
-        let mut failing = mapping.failing();
-        // The spool counts no deliveries.
-        let keeps = !mapping.role.is_delivery() && self.ledger.must_keep_in_hand();
-        if !keeps {
-            mapping.detach(&self.partition);
-        }
-        let cause =
-            mapping.blocked_by().unwrap_or_else(|| format!("writes take longer than ack_timeout_ms = {limit} allows"));
-        self.partition.observer.waiting(&format!("{cause}: detached until records are written"));
-        loop {
-            let is_failing = *failing.borrow_and_update() > 0;
-            if is_failing && !keeps && mapping.gives_back(&self.signals.stop) {
-                mapping.release(&self.partition);
-            }
-            if !is_failing && self.ledger.in_hand() == 0 && self.settlements.is_empty() {
-                break;
-            }
-            tokio::select! {
-                // It fails only without a sender, which the mapping holds.
-                _ = failing.changed() => {}
-                Some(settlement) = self.settlements.recv() => {
-                    self.take_all(&settlement);
-                    self.show();
-                }
-                () = self.signals.finish.cancelled() => break,
-            }
-        }
-        if !keeps {
-            mapping.end_detachment(&self.partition);
-        }
-    }
-
     /// The consumer name for the next attach.
     ///
     /// It stays the same, so that the broker ends the previous attachment. But a KeyShared consumer that was detached for
@@ -375,9 +361,9 @@ impl ConsumerTask {
     fn show(&self) {
         let has_memory = !self.refuses && self.paused.is_none() && !self.waits_for_chunk();
         let takes_more = has_memory && !self.has_ended;
-        let Self { ledger, credit, .. } = self;
+        let ledger = &self.ledger;
         let (in_hand, in_flight, unconfirmed) = (ledger.in_hand(), ledger.in_flight(), ledger.unconfirmed());
-        self.partition.update(in_hand, in_flight, unconfirmed, credit.limit(), takes_more);
+        self.partition.update(in_hand, in_flight, unconfirmed, self.window(), takes_more);
         self.partition.observer.may_have_gap(self.ledger.may_have_gap());
     }
 }

@@ -18,6 +18,7 @@ use crate::{
         mapping::Cause,
         partition::{Fate, Settlement},
     },
+    record::RecordId,
 };
 
 /// The first delay before a failed acknowledgement is sent once more; it doubles.
@@ -62,7 +63,7 @@ impl ConsumerTask {
         let period = (self.mapping.settings.ack_timeout / 10).clamp(ACK_PAUSE, LONGEST_ACK_PAUSE);
         let mut clock = interval_at(Instant::now() + period, period);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        self.has_ended = false;
+        (self.has_ended, self.has_forgotten) = (false, false);
         loop {
             self.send_acks(&mut acks);
             let ends = !self.has_ended && session.has_ended();
@@ -109,16 +110,23 @@ impl ConsumerTask {
                 }
                 () = sleep_until(acks.next) => acks.next = None,
                 () = budget.free(1), if waits_for_memory => {}
-                () = budget.eased(released), if self.waits_for_memory() => return End::MemoryFreed,
+                () = budget.eased(released), if self.waits_for_memory() => return End::OutOfMemory,
                 failure = &mut unhealthy => return End::Failure(failure),
                 _ = clock.tick() => {
                     if self.is_overdue() {
-                        return End::Overdue;
+                        return if self.lacks_memory() { End::OutOfMemory } else { End::Overdue };
                     }
                 }
                 () = self.signals.finish.cancelled(), if self.end_by.is_none() => self.finish(),
                 () = sleep_until(self.end_by) => {}
             }
+        }
+    }
+
+    /// Forgets decisions about messages that will not be redelivered. The spool redelivers all, and a topic has several logs.
+    pub(super) fn forget_decisions(&self, will_return: impl Fn(&RecordId) -> bool) {
+        if !self.mapping.role.is_delivery() {
+            self.mapping.decisions.retain(&self.partition.topic, will_return);
         }
     }
 
@@ -143,6 +151,9 @@ impl ConsumerTask {
         }
         if self.ledger.resolve(now) {
             self.reserved = self.budget.nothing();
+        }
+        if self.ledger.has_everything(now) && !std::mem::replace(&mut self.has_forgotten, true) {
+            self.forget_decisions(|id| self.ledger.holds(id));
         }
         self.report_gap(false);
         self.forget(now);

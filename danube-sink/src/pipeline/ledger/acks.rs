@@ -95,6 +95,11 @@ impl DeliveryLedger {
         2 * (Duration::from_millis(self.ack_timeout.into()) + REDELIVERY_BACKOFF)
     }
 
+    /// Whether the broker has redelivered to this attachment all that it ever will, even if it was silent for long.
+    pub(crate) fn has_everything(&self, now: Instant) -> bool {
+        self.attached.is_some_and(|attached| now.duration_since(attached) >= self.longest_doubt())
+    }
+
     /// Restarts the wait for redeliveries: nothing was read since the attach.
     pub(crate) fn put_off(&mut self, now: Instant) {
         self.attached = self.attached.map(|_| now);

@@ -20,9 +20,11 @@ impl DeliveryLedger {
         self.is_unreliable || self.slots.get(offset).is_some_and(|slot| slot.deliveries >= DELIVERIES_TO_KEEP)
     }
 
-    /// Whether a message in hand has to be kept.
-    pub(crate) fn must_keep_in_hand(&self) -> bool {
-        self.any(State::InHand, self.counts.in_hand, |slot| slot.deliveries_at(self.attachment) >= DELIVERIES_TO_KEEP)
+    /// Whether a message in hand has to be kept. Where memory is scarce, it may go back once more: else a few connections that
+    /// broke would let mappings of a failing target keep the memory of all others.
+    pub(crate) fn must_keep_in_hand(&self, is_scarce: bool) -> bool {
+        let most = DELIVERIES_TO_KEEP + u8::from(is_scarce);
+        self.any(State::InHand, self.counts.in_hand, |slot| slot.deliveries_at(self.attachment) >= most)
     }
 
     /// Whether a message that the broker is about to redeliver will have to be kept.

@@ -38,7 +38,7 @@ impl DeliveryLedger {
         epoch == self.epoch || self.slots.get(offset).is_some_and(is_carried)
     }
 
-    fn start_epoch(&mut self, offset: u64) {
+    pub(super) fn start_epoch(&mut self, offset: u64) {
         self.epoch = self.epoch.wrapping_add(1);
         self.slots.restart(offset);
         self.waiting.clear();

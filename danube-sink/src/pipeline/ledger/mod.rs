@@ -225,6 +225,14 @@ impl DeliveryLedger {
         self.counts.unconfirmed
     }
 
+    /// Whether the message is in hand, or the broker will redeliver it. One that is neither went to another consumer, or the
+    /// broker lost it.
+    pub(crate) fn holds(&self, id: &RecordId) -> bool {
+        let fingerprint = RecordId::fingerprint(id.producer_id(), id.publish_time(), id.sequence());
+        let is_held = |slot: &Slot| matches!(slot.state, State::InHand | State::Released);
+        self.slots.get(id.offset()).is_some_and(|slot| is_held(slot) && slot.fingerprint == fingerprint)
+    }
+
     pub(crate) fn moment(&self, now: Instant) -> Moment {
         Moment { now, millis: self.millis(now) }
     }
@@ -237,6 +245,11 @@ impl DeliveryLedger {
     /// Records the arrival of a message.
     pub(crate) fn receive(&mut self, message: &Message, moment: Moment) -> Arrival {
         let (offset, fingerprint) = (message.token.offset, fingerprint(message));
+        if self.is_unreliable && offset > 0 {
+            // The topic was deleted, and created anew as a reliable one.
+            self.is_unreliable = false;
+            self.start_epoch(offset);
+        }
         if self.is_unreliable {
             self.counts.outdated += 1;
             return Arrival::New;

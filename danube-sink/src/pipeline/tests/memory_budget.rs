@@ -114,6 +114,36 @@ async fn the_logs_of_a_spool_stay_inside_the_budget_when_they_are_read_at_once()
     process.end().await;
 }
 
+/// The delivery from the spool reads as far ahead as its batches need.
+#[tokio::test(start_paused = true)]
+async fn a_slow_target_does_not_let_the_delivery_read_ever_further_ahead() {
+    const RECORD: u64 = 520;
+    let mut bench = Bench::with_window(1_000);
+    bench.mapping().batch_size = 100;
+    bench.config.max_buffered_bytes = 4_000_000;
+    let folder = Folder::new();
+    bench.target.fail(TOPIC);
+    let process = start(&bench, &folder, 1 << 30);
+    bench.publish(20_000);
+    bench.settled().await;
+    process.end().await;
+    bench.target.recover(TOPIC);
+    bench.target.takes(MS);
+    let process = start(&bench, &folder, 1 << 30);
+    let (buffered, mut most) = (bench.observer.buffered_bytes(), 0);
+    let mut delivered = Box::pin(in_time(bench.ledger.delivered_all()));
+    loop {
+        tokio::select! {
+            () = &mut delivered => break,
+            () = sleep(20 * MS) => most = most.max(buffered.get()),
+        }
+    }
+    drop(delivered);
+    assert!(most > 0 && most <= 1_500 * RECORD, "{most} bytes, of records and of what the ledger remembers");
+    process.end().await;
+    bench.lawful();
+}
+
 /// A mapping that waits gives back all of its window but the record that probes.
 async fn gives_its_window_back(bench: &Bench) {
     let pipeline = bench.start();

@@ -6,7 +6,6 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
     behaviour::Reading,
@@ -21,6 +20,7 @@ use crate::{
     pipeline::{
         Broker, Pipeline, Writer, WriterPool,
         budget::Budget,
+        consumer::Signals,
         mapping::{Mapping, Role},
         pending::PendingRecords,
         spooler::Spooler,
@@ -377,7 +377,7 @@ async fn what_is_queued_goes_back_with_the_records_before_it() {
     let spool = Arc::clone(spool.mapping(TOPIC, &settings.consumer.subscription).unwrap());
     let mapping = Arc::new(Mapping::new(settings, Role::Intake(Arc::clone(&spool)), 1, &bench.observer));
     let budget = Budget::new(1_000_000, bench.observer.buffered_bytes());
-    let spooler = Spooler { mapping: Arc::clone(&mapping), spool, budget, stop: CancellationToken::new() };
+    let spooler = Spooler { mapping: Arc::clone(&mapping), spool, budget, signals: Signals::default() };
     let ((partition, mut settlements), (other, _others)) = (partition(), partition());
     let mut records: PendingRecords = [run(&partition, 3)].into_iter().collect();
     [run(&partition, 2), run(&other, 1)].into_iter().for_each(|run| mapping.push(run));

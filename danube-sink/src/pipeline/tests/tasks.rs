@@ -71,7 +71,7 @@ async fn a_batch_that_waits_for_an_instance_is_not_written_after_the_error_that_
         bench.create(topic);
     }
     let slow = |seconds| Answer::Slow(seconds * SECOND);
-    // The third batch takes the instance of the second one at once; the fourth waits for that of the first.
+    // The third batch waits for the instance that the error of the second one frees, the fourth for that of the first.
     bench.target.answers([slow(20), slow(20), slow(4), Answer::Fatal, slow(10)]);
     let mut pipeline = bench.start();
     bench.publish_to(OTHER, 2, Kind::Plain);
@@ -80,6 +80,24 @@ async fn a_batch_that_waits_for_an_instance_is_not_written_after_the_error_that_
     timeout(60 * SECOND, pipeline.ended()).await.expect("it ends").unwrap_err();
     let _ = in_time(pipeline.drain()).await;
     let written = bench.target.calls().iter().filter(|call| call.numbers[0] >= 2).count();
-    assert_eq!(written, 3);
+    assert_eq!(written, 2);
+    bench.lawful();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fatal_error_ends_the_connector_at_once_although_another_write_takes_long() {
+    let mut bench = Bench::new();
+    bench.tasks = 2;
+    let mapping = bench.mapping();
+    mapping.batch_size = 1;
+    mapping.consumer.subscription_type = SubscriptionType::Shared;
+    bench.ledger.order(Order::None);
+    bench.target.answers([Answer::Slow(20 * SECOND), Answer::Fatal]);
+    bench.publish(2);
+    let mut pipeline = bench.start();
+    let error = timeout(5 * SECOND, pipeline.ended()).await.expect("at once").unwrap_err();
+    assert!(error.to_string().contains("the table is gone"), "{error}");
+    in_time(pipeline.drain()).await.expect("the error is returned once");
+    assert_eq!(bench.ledger.confirmations(), [0]);
     bench.lawful();
 }

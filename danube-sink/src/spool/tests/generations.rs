@@ -200,6 +200,41 @@ fn connectors_share_a_folder() {
 }
 
 #[test]
+fn a_delivered_log_takes_nothing_of_its_share_while_another_of_its_generation_is_not_delivered() {
+    let folder = Folder::new();
+    let other = LogKey { topic: "/default/other".to_owned(), subscription: "test".to_owned() };
+    let both = [ordered(), SpooledMapping { key: other.clone(), is_ordered: true }];
+    let open = || Spool::open(&folder.0, "sink", 1 << 30, SpoolSync::Os, &both).unwrap();
+    let open_next = || {
+        let spool = open();
+        while spool.mappings().iter().any(|mapping| mapping.locked().is_some()) {
+            spool.adopt(false).unwrap();
+        }
+        spool
+    };
+    let spool = open();
+    append(&spool, 0..1_000);
+    let waiting = super::entries(0..10);
+    let log = spool.mapping(&other.topic, &other.subscription).unwrap().log(&other.topic.as_str().into()).unwrap();
+    log.append(&waiting.iter().collect::<Vec<_>>(), 20).unwrap();
+    drop((log, spool));
+    let spool = open_next();
+    let older = mapping(&spool).readable().swap_remove(0).1;
+    older.settle(0..1_000);
+    spool.adopt(false).unwrap();
+    assert_eq!(files(&folder, "lock").len(), 2, "the generation has a log that is not delivered");
+    let mut segments = files(&folder, ".segment");
+    segments.retain(|segment| segment.to_string_lossy().contains("orders"));
+    let on_disk: u64 = segments.iter().map(|file| fs::metadata(file).unwrap().len()).sum();
+    assert_eq!(segments.len(), 1, "that of this process: {segments:?}");
+    assert_eq!((mapping(&spool).share.records(), mapping(&spool).share.bytes()), (0, on_disk));
+    drop((older, spool));
+    let spool = open_next();
+    assert_eq!(mapping(&spool).remembered(super::TOPIC).len(), 1_000, "what the freed log remembered");
+    assert_eq!(spool.mapping(&other.topic, &other.subscription).unwrap().share.records(), 10);
+}
+
+#[test]
 fn a_generation_that_is_delivered_and_removed_takes_nothing_of_the_share() {
     let folder = Folder::new();
     append(&open(&folder), 0..1_000);

@@ -143,3 +143,65 @@ fn a_topic_that_is_not_reliable_has_no_offsets_and_each_message_is_new() {
         assert_eq!(bench.ledger.in_hand(), left);
     }
 }
+
+#[test]
+fn what_went_to_another_consumer_or_was_lost_by_the_broker_is_no_longer_held() {
+    let id = |offset, publish_time| {
+        let AckToken { source, sequence, .. } = token(offset);
+        RecordId::new(source, offset, microseconds(publish_time), sequence)
+    };
+    let held = |bench: &Bench, publish_time| [0, 1, 2].map(|offset| bench.ledger.holds(&id(offset, publish_time)));
+    let begin = || {
+        let mut bench = Bench::new();
+        (0..3).for_each(|offset| assert_eq!(bench.receive(offset), Arrival::New));
+        bench.settle(0);
+        bench.ledger.release(2, bench.ledger.epoch());
+        assert_eq!((held(&bench, 1), held(&bench, 2)), ([false, true, true], [false; 3]));
+        bench
+    };
+    let mut bench = begin();
+    bench.reattach();
+    assert!(held(&bench, 1)[2], "it may still be redelivered");
+    bench.now += REDELIVERY_PATIENCE;
+    assert!(bench.ledger.resolve(bench.now));
+    assert_eq!(held(&bench, 1), [false, true, false]);
+    assert!(!bench.ledger.has_everything(bench.now));
+    bench.now += bench.ledger.longest_doubt();
+    assert!(bench.ledger.has_everything(bench.now));
+    // Offsets restart, as an attachment shows that has brought others before, or one that begins with it.
+    for earlier in [None, Some(5)] {
+        let mut bench = begin();
+        bench.reattach();
+        bench.publish_time = 2;
+        earlier.map(|offset| bench.receive(offset));
+        assert_eq!(bench.receive(1), Arrival::New);
+        assert_eq!((held(&bench, 1), held(&bench, 2)), ([false; 3], [false, true, false]), "{earlier:?}");
+    }
+    let mut bench = begin();
+    bench.publish_time = 2;
+    assert_eq!(bench.receive(1), Arrival::New);
+    assert_eq!((held(&bench, 1), held(&bench, 2)), ([false; 3], [false, true, false]), "within an attachment");
+}
+
+#[test]
+fn a_topic_that_is_created_anew_as_a_reliable_one_is_acknowledged() {
+    let mut bench = Bench::new();
+    for publish_time in 1..4 {
+        bench.publish_time = publish_time;
+        assert_eq!(bench.receive(0), Arrival::New);
+    }
+    assert!(bench.ledger.is_unreliable());
+    let epoch = bench.ledger.epoch();
+    bench.publish_time = 4;
+    assert_eq!(bench.receive(0), Arrival::New, "nothing distinguishes the first one");
+    for offset in 1..3 {
+        assert_eq!(bench.receive(offset), Arrival::New);
+    }
+    assert_eq!((bench.ledger.is_unreliable(), bench.ledger.in_hand(), bench.ledger.restarts()), (false, 6, 0));
+    for _ in 0..4 {
+        assert!(bench.settle_of(0, epoch, true));
+    }
+    assert!(bench.settle(1) && bench.settle(2));
+    assert_eq!((bench.acks(), bench.acks()), (vec![1], vec![2]));
+    assert_eq!((bench.receive(1), bench.ledger.in_hand()), (Arrival::Settled, 0));
+}
