@@ -129,9 +129,14 @@ pub(super) fn is_of_table(failure: &Failure) -> bool {
     is_denied(failure) || is_missing_table(failure) || matches!(failure.code, Some(16 | 44 | 47))
 }
 
+/// Whether a block has another type than its column, or one that it cannot have.
+pub(super) fn is_other_type(failure: &Failure) -> bool {
+    matches!(failure.code, Some(53 | 70))
+}
+
 /// Whether the table may have other columns than those that the rows were made for.
 pub(super) fn may_be_for_columns(failure: &Failure) -> bool {
-    failure.code.is_some() && matches!(failure.class, NotReady | Refused | Misconfigured)
+    is_other_type(failure) || is_of_table(failure)
 }
 
 /// Whether the host says that another one may do it.
@@ -155,9 +160,15 @@ pub(super) fn judged(what: &str, answer: Answer, hidden: Hidden<'_>) -> Result<A
         }
         None => foreign(&answer, hidden),
     };
+    // A function of a view may refuse a value, with any code, when the table has the rows already.
+    let code = code.filter(|_| class != Refused || !is_of_function(&answer));
     let mut failure = Failure::new(class, format!("{what}: {message}")).with_code(code);
     failure.retry_after = answer.retry_after();
     Err(failure)
+}
+
+fn is_of_function(answer: &Answer) -> bool {
+    FUNCTION.iter().any(|mark| answer.text().contains(mark))
 }
 
 /// The code of the exception in an answer.
@@ -191,7 +202,7 @@ fn exception(code: u16, answer: &Answer, hidden: Hidden<'_>) -> (TargetFailure, 
         (36 | 49, _) if reading.is_some() => Refused,
         (_, Some((.., class))) => *class,
         // A function of a view or a column does not take the value of a row.
-        _ if hidden.rows.is_some() && FUNCTION.iter().any(|mark| text.contains(mark)) => Refused,
+        _ if hidden.rows.is_some() && is_of_function(answer) => Refused,
         _ => NotReady,
     };
     let mut message = known.map_or_else(|| format!("code {code}"), |(_, name, _)| format!("{name}, code {code}"));

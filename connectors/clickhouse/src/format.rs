@@ -7,6 +7,7 @@ use danube_sink::{TargetFailure, prelude::*};
 #[cfg(feature = "arrow")]
 use super::arrow::Converter;
 use super::{
+    answer::is_other_type,
     column::Columns,
     native::{self, Block},
     opened::Target,
@@ -27,16 +28,14 @@ pub(super) enum Part {
 
 impl Server {
     /// The format that the rows of a mapping have, unless it does not carry them.
-    pub(super) fn format_of(&self, table: &Table) -> Format {
-        match table.format {
-            // Inserts are written together if their statements are equal, and those of `Native` name the columns that its rows have.
-            Format::Native if !self.has_native || table.async_insert || table.changes_reading() => Format::JsonEachRow,
-            format => format,
-        }
+    pub(super) fn format_of(&self, table: &Table, columns: &Columns) -> Format {
+        // Inserts are written together if their statements are equal, and those of `Native` name the columns that its rows have.
+        let is_text = !self.has_native || table.async_insert || table.changes_reading() || columns.refuses_blocks();
+        if table.format == Format::Native && is_text { Format::JsonEachRow } else { table.format }
     }
 
     pub(super) fn made<'r>(&self, table: &Table, columns: &Columns, records: &'r [SinkRecord]) -> Made<'r, Part> {
-        let format = self.format_of(table);
+        let format = self.format_of(table, columns);
         let rows = self.rows(table, columns, format);
         match format {
             Format::Native => rows.of(records, || native::Reader::new(columns)).map(Part::Native),
@@ -67,18 +66,18 @@ impl Server {
             return None;
         }
         let blocks = made.parts.iter().map(|part| if let Part::Native(block) = part { Some(block) } else { None });
-        let encoded = native::encoded(columns, false, &blocks.collect::<Option<Vec<_>>>()?)?;
+        let blocks: Vec<_> = blocks.collect::<Option<_>>()?;
+        let encoded = native::encoded(columns, &blocks, false, table.columns.is_none())?;
         Some(self.send(target, &encoded.insert(Format::Native, &made.records, Some(columns)), false).await)
     }
 
-    /// Sends the rows of records: `as_json` if the server refuses blocks of them, and if the format does not carry them.
+    /// Sends the rows of records: as JSON if the format does not carry them.
     pub(super) async fn send_rows(
         &self,
         target: Target<'_>,
         columns: &Columns,
         parts: Vec<Part>,
         records: &[SinkRecord],
-        as_json: bool,
     ) -> Result<(), Failure> {
         let (mut lines, mut blocks) = (Vec::new(), Vec::new());
         #[cfg(feature = "arrow")]
@@ -93,14 +92,15 @@ impl Server {
                 Part::Arrow(batch) => batches.push(batch),
             }
         }
-        match self.format_of(target.table) {
-            Format::Native => {
-                let encoded = native::encoded(columns, true, &blocks.iter().collect::<Vec<_>>());
-                if let Some(encoded) = encoded.filter(|_| !as_json) {
+        match target.table.format {
+            Format::Native if !blocks.is_empty() => {
+                let of_parts: Vec<_> = blocks.iter().collect();
+                let encoded = native::encoded(columns, &of_parts, true, target.table.columns.is_none());
+                // The same blocks would be refused again.
+                if let Some(encoded) = encoded.filter(|_| !columns.refuses_blocks()) {
                     let insert = encoded.insert(Format::Native, records, Some(columns));
                     match self.send(target, &insert, false).await {
-                        // For JSON, the server says which column it is, and takes more types.
-                        Err(Failure { class: TargetFailure::Refused | TargetFailure::Misconfigured, .. }) => {}
+                        Err(failure) if is_other_type(&failure) => columns.refuse_blocks(),
                         sent => return sent,
                     }
                 }

@@ -8,7 +8,7 @@ use tokio::task::yield_now;
 #[cfg(feature = "arrow")]
 use super::arrow::Converter;
 use super::{
-    answer::{Hidden, is_denied, is_missing_table, is_of_table, makes_no_table, may_be_for_columns},
+    answer::{Hidden, is_denied, is_missing_table, is_of_table, is_other_type, makes_no_table, may_be_for_columns},
     column::Columns,
     opened::{Opened, Target},
     row::Made,
@@ -114,8 +114,9 @@ impl Server {
     async fn insert(self: &Arc<Self>, target: Target<'_>, records: &[SinkRecord]) -> ConnectorResult<()> {
         let Target { table, .. } = target;
         let known = target.known_columns();
-        let (mut made, mut as_json) = (None, false);
-        if let Some(columns) = known.as_ref().filter(|_| self.format_of(table) == Format::Native) {
+        let (mut made, mut is_refused) = (None, false);
+        let recent = known.as_ref().filter(|columns| columns.are_recent());
+        if let Some(columns) = recent.filter(|columns| self.format_of(table, columns) == Format::Native) {
             let rows = self.made(table, columns, records);
             match self.send_unread(target, columns, &rows).await {
                 Some(Ok(())) => {
@@ -123,8 +124,7 @@ impl Server {
                     return Ok(());
                 }
                 Some(Err(failure)) if !may_be_for_columns(&failure) => return Err(failure.into()),
-                // If the columns are the same, the blocks would be refused again.
-                sent => as_json = sent.is_some(),
+                sent => is_refused = sent.is_some_and(|sent| sent.is_err_and(|failure| is_other_type(&failure))),
             }
             made = Some(rows);
         }
@@ -152,9 +152,13 @@ impl Server {
             (described, _) => described?,
         };
         let (mut columns, mut rows) = match (known, made) {
-            (Some(columns), Some(rows)) if columns.is_current(&described) => (columns, rows),
+            (Some(columns), Some(rows)) if columns.is_current(&described) => {
+                if is_refused {
+                    columns.refuse_blocks();
+                }
+                (columns, rows)
+            }
             _ => {
-                as_json = false;
                 let columns = self.read(target, described)?;
                 let rows = self.made(table, &columns, records);
                 (columns, rows)
@@ -167,7 +171,6 @@ impl Server {
             }
             added => {
                 added?;
-                as_json = false;
                 columns = self.describe(target).await?;
                 rows = self.made(table, &columns, records);
             }
@@ -187,7 +190,7 @@ impl Server {
         }
         let Made { parts, records, mut rejected, .. } = rows;
         if !records.is_empty() {
-            match self.send_rows(target, &columns, parts, &records, as_json).await {
+            match self.send_rows(target, &columns, parts, &records).await {
                 Err(failure) if self.is_at_fault(target, &columns, &failure).await => {
                     rejected.merge(target.rejected(&records, &cannot(&failure)));
                 }

@@ -1,13 +1,14 @@
-//! Rows as blocks of ClickHouse's format `Native`, from lines of JSON whose values are checked already.
+//! Rows as a block of ClickHouse's format `Native`, from lines of JSON whose values are checked already.
 //!
 //! ```text
-//! rows ──Cells, by the types of Columns──▶ Block of each part ──▶ Encoded
+//! rows ──Cells, by the types of Columns──▶ Block of each part ──▶ Encoded, one block
 //!   └── another type or value: the lines of all parts are sent as they are
 //! ```
 //!
 //! A block names its columns with their types, and the server refuses it if the table has others: so rows can be made of columns that
-//! were read for an earlier batch. A record without a value for a column gets the type's default. So a column whose own default would
-//! count is carried only if all records have a value for it, or none.
+//! were read a moment before, except where the server takes different types for the same. A record without a value for a column
+//! gets the type's default. So a column whose own default would count is carried only if all records have a value for it, or none.
+//! A batch is one block, whatever the number of its parts, because servers number the blocks of an insert for deduplication.
 
 mod cells;
 
@@ -15,7 +16,7 @@ use std::{ops::Range, str};
 
 use self::cells::{Cells, put_length};
 use super::{
-    column::{Column, Columns},
+    column::{ColumnType, Columns},
     row::Collector,
     server::Encoded,
 };
@@ -80,43 +81,50 @@ impl Collector for Reader<'_> {
     }
 }
 
-/// The blocks of the parts of a batch; `None` if the format does not carry the rows as they are. Columns that are not `current` may
-/// have a default meanwhile.
-pub(super) fn encoded<'c>(columns: &'c Columns, current: bool, blocks: &[&Block]) -> Option<Encoded<'c>> {
-    let rows: usize = blocks.iter().map(|block| block.rows).sum();
-    let of_blocks: Vec<_> = blocks.iter().map(|block| block.cells.as_ref()).collect::<Option<_>>()?;
-    let mut kept: Vec<(usize, &Column, &Cells)> = Vec::new();
+/// The block of a batch; `None` if the format does not carry the rows as they are.
+///
+/// If the columns are not `is_current`, they may have another default by now, or a type that the server takes for the same. Rows that
+/// are `is_whole` name no columns in JSON.
+pub(super) fn encoded<'c>(
+    columns: &'c Columns,
+    parts: &[&Block],
+    is_current: bool,
+    is_whole: bool,
+) -> Option<Encoded<'c>> {
+    let rows: usize = parts.iter().map(|part| part.rows).sum();
+    let of_parts: Vec<_> = parts.iter().map(|part| part.cells.as_ref()).collect::<Option<_>>()?;
+    let size = of_parts.iter().flat_map(|cells| cells.iter().flatten()).map(Cells::len).sum();
+    let (mut names, mut body) = (Vec::new(), Vec::with_capacity(size));
     for (index, column) in columns.iter().enumerate() {
-        let of_blocks = of_blocks.iter().filter_map(|cells| cells[index].as_ref());
-        let values: usize = of_blocks.clone().map(Cells::values).sum();
-        if (column.has_default || !current) && values > 0 && values < rows {
+        let cells: Vec<_> = of_parts.iter().map(|cells| cells[index].as_ref()).collect();
+        let filled = || cells.iter().copied().flatten();
+        let values: usize = filled().map(Cells::values).sum();
+        let is_partly = values > 0 && values < rows;
+        // What a statement does not name has another default, 1900-01-01, than what a row of JSON leaves out.
+        let is_zero = is_whole && values == 0 && !column.has_default && column.kind == ColumnType::Date32;
+        let may_differ = !is_current && (is_partly || is_zero || filled().any(Cells::are_exact));
+        if may_differ || is_partly && column.has_default {
             return None;
         }
-        kept.extend(of_blocks.max_by_key(|cells| cells.values()).map(|cells| (index, column, cells)));
-    }
-    if kept.is_empty() {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(of_blocks.iter().flat_map(|cells| cells.iter().flatten()).map(Cells::len).sum());
-    for (block, cells) in blocks.iter().zip(of_blocks).filter(|(block, _)| block.rows > 0) {
-        put_length(kept.len(), &mut bytes);
-        put_length(block.rows, &mut bytes);
-        for (index, column, like) in &kept {
-            let name = column.name.as_str();
-            for text in [name, like.kind()] {
-                put_length(text.len(), &mut bytes);
-                bytes.extend_from_slice(text.as_bytes());
+        if values > 0 || is_zero {
+            let made = |(cells, part): (&Option<&Cells>, &&Block)| {
+                let mut made = Cells::of(&column.kind)?;
+                made.append_default(if cells.is_none() { part.rows } else { 0 });
+                Some(made)
+            };
+            let made: Vec<_> = cells.iter().zip(parts).map(made).collect::<Option<_>>()?;
+            let cells: Vec<_> = cells.iter().zip(&made).map(|(cells, made)| cells.unwrap_or(made)).collect();
+            for text in [column.name.as_str(), made.first()?.kind()] {
+                put_length(text.len(), &mut body);
+                body.extend_from_slice(text.as_bytes());
             }
-            match &cells[*index] {
-                Some(cells) => cells.write(&mut bytes),
-                None => {
-                    let mut cells = Cells::of(&column.kind)?;
-                    cells.append_default(block.rows);
-                    cells.write(&mut bytes);
-                }
-            }
+            cells::write(&cells, &mut body);
+            names.push(column.name.as_str());
         }
     }
-    let columns = kept.into_iter().map(|(_, column, _)| column.name.as_str()).collect();
-    Some(Encoded { columns, bytes })
+    let mut bytes = Vec::new();
+    put_length(names.len(), &mut bytes);
+    put_length(rows, &mut bytes);
+    bytes.append(&mut body);
+    (!names.is_empty()).then_some(Encoded { columns: names, bytes })
 }

@@ -226,7 +226,10 @@ impl Server {
         }
         settings.extend(table.settings.iter().flatten().map(|(name, value)| (name.as_str(), value.clone())));
         match insert.format {
-            Format::Native => drop(settings.insert(CONVERSION, digit(false))),
+            // Otherwise it would store nulls as defaults in a column that is not `Nullable` any more.
+            Format::Native => {
+                settings.extend([CONVERSION, "input_format_null_as_default"].map(|name| (name, digit(false))));
+            }
             // A value that a record does not have is null in Arrow.
             Format::ArrowStream => drop(settings.insert("input_format_null_as_default", digit(true))),
             Format::JsonEachRow => {}

@@ -13,7 +13,14 @@ mod number;
 mod time;
 mod value;
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use serde::Deserialize;
 
@@ -26,6 +33,9 @@ pub(crate) use self::{
     value::{Rules, Violation},
 };
 
+/// How long columns are taken for those of the table where the server compares most of their types.
+const RECENT: Duration = Duration::from_secs(1);
+
 /// The columns that an insert can name, from the answer to `DESCRIBE TABLE`.
 #[derive(Debug, Default)]
 pub(crate) struct Columns {
@@ -35,6 +45,9 @@ pub(crate) struct Columns {
     by_name: HashMap<String, usize>,
     /// Columns that the server computes.
     computed: HashSet<String>,
+    /// When the table last had them.
+    seen: Mutex<Option<Instant>>,
+    refuses_blocks: AtomicBool,
 }
 
 /// A column.
@@ -84,12 +97,32 @@ impl Columns {
                 all.push(Column { name, member, kind: ColumnType::of(&r#type, zone), has_default });
             }
         }
-        Some(Self { described, all, by_name, computed })
+        let seen = Mutex::new(Some(Instant::now()));
+        Some(Self { described, all, by_name, computed, seen, refuses_blocks: AtomicBool::new(false) })
     }
 
     /// Whether the table still has these columns.
     pub(crate) fn is_current(&self, described: &str) -> bool {
-        self.described == described
+        let is_current = self.described == described;
+        if is_current {
+            *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+        is_current
+    }
+
+    /// Whether the table had these columns a moment ago.
+    pub(crate) fn are_recent(&self) -> bool {
+        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.is_some_and(|seen| seen.elapsed() < RECENT)
+    }
+
+    /// Whether the server refuses blocks of their types, although the table has them.
+    pub(crate) fn refuses_blocks(&self) -> bool {
+        self.refuses_blocks.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn refuse_blocks(&self) {
+        self.refuses_blocks.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn len(&self) -> usize {

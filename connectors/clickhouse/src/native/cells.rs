@@ -15,6 +15,8 @@ pub(super) struct Cells {
     /// How many there are, and how many of them records have.
     all: u64,
     of_records: usize,
+    /// Whether a value is right only in a column of exactly this type, of which the server does not compare everything.
+    is_exact: bool,
 }
 
 #[derive(Debug)]
@@ -30,11 +32,11 @@ enum Parts {
     },
     /// For each value, the number of items up to its end.
     Array {
-        ends: Vec<u8>,
+        ends: Vec<u64>,
         items: Box<Cells>,
     },
     Map {
-        ends: Vec<u8>,
+        ends: Vec<u64>,
         keys: Box<Cells>,
         values: Box<Cells>,
     },
@@ -105,7 +107,9 @@ impl Cells {
                 (name, Parts::Plain { form, bytes: Vec::new() })
             }
         };
-        Some(Self { kind, parts, all: 0, of_records: 0 })
+        // Of enums, it compares the size alone.
+        let is_exact = kind.starts_with("Enum");
+        Some(Self { kind, parts, all: 0, of_records: 0, is_exact })
     }
 
     pub(super) fn kind(&self) -> &str {
@@ -122,9 +126,20 @@ impl Cells {
         match &self.parts {
             Parts::Plain { bytes, .. } => bytes.len(),
             Parts::Nullable { nulls, values } => nulls.len() + values.len(),
-            Parts::Array { ends, items } => ends.len() + items.len(),
-            Parts::Map { ends, keys, values } => ends.len() + keys.len() + values.len(),
+            Parts::Array { ends, items } => size_of_val(&ends[..]) + items.len(),
+            Parts::Map { ends, keys, values } => size_of_val(&ends[..]) + keys.len() + values.len(),
         }
+    }
+
+    /// Whether the server would not notice that they are wrong, if the column has a similar type by now.
+    pub(super) fn are_exact(&self) -> bool {
+        self.is_exact
+            || match &self.parts {
+                Parts::Plain { .. } => false,
+                Parts::Nullable { values, .. } => values.are_exact(),
+                Parts::Array { items, .. } => items.are_exact(),
+                Parts::Map { keys, values, .. } => keys.are_exact() || values.are_exact(),
+            }
     }
 
     /// Appends the type's default so many times.
@@ -137,7 +152,7 @@ impl Cells {
                 values.append_default(times);
             }
             Parts::Array { ends, items } | Parts::Map { ends, keys: items, .. } => {
-                (0..times).for_each(|_| ends.extend(items.all.to_le_bytes()));
+                ends.resize(ends.len() + times, items.all);
             }
         }
     }
@@ -153,10 +168,13 @@ impl Cells {
                 nulls.push(0);
                 values.append(json)?;
             }
-            Parts::Plain { form, bytes } => form.put(json, bytes)?,
+            Parts::Plain { form, bytes } => {
+                form.put(json, bytes)?;
+                self.is_exact |= form.is_exact(json);
+            }
             Parts::Array { ends, items: of } => {
                 items(json)?.try_for_each(|item| of.append(item))?;
-                ends.extend(of.all.to_le_bytes());
+                ends.push(of.all);
             }
             Parts::Map { ends, keys, values } => {
                 for (key, value) in members(json)? {
@@ -165,7 +183,7 @@ impl Cells {
                     keys.append(if keys.is_text() { key } else { &text })?;
                     values.append(value)?;
                 }
-                ends.extend(keys.all.to_le_bytes());
+                ends.push(keys.all);
             }
         }
         self.all += 1;
@@ -188,25 +206,36 @@ impl Cells {
             _ => false,
         }
     }
+}
 
-    /// Appends them to a block.
-    pub(super) fn write(&self, block: &mut Vec<u8>) {
-        match &self.parts {
+/// Appends the values of a column to a block: those of the parts of a batch, as one.
+pub(super) fn write(parts: &[&Cells], block: &mut Vec<u8>) {
+    let mut below: [Vec<&Cells>; 2] = Default::default();
+    let mut before = 0;
+    let mut put_ends = |ends: &[u64], items: &Cells, block: &mut Vec<u8>| {
+        block.extend(ends.iter().flat_map(|end| (before + end).to_le_bytes()));
+        before += items.all;
+    };
+    for part in parts {
+        match &part.parts {
             Parts::Plain { bytes, .. } => block.extend_from_slice(bytes),
             Parts::Nullable { nulls, values } => {
                 block.extend_from_slice(nulls);
-                values.write(block);
+                below[0].push(values);
             }
             Parts::Array { ends, items } => {
-                block.extend_from_slice(ends);
-                items.write(block);
+                put_ends(ends, items, block);
+                below[0].push(items);
             }
             Parts::Map { ends, keys, values } => {
-                block.extend_from_slice(ends);
-                keys.write(block);
-                values.write(block);
+                put_ends(ends, keys, block);
+                below[0].push(keys);
+                below[1].push(values);
             }
         }
+    }
+    for below in below.iter().filter(|below| !below.is_empty()) {
+        write(below, block);
     }
 }
 
@@ -265,6 +294,24 @@ impl Form {
             | ColumnType::Other => return None,
         };
         Some((name.to_owned(), form))
+    }
+
+    /// Whether the server would store a value of this form in a column of a similar type, as a value that this does not have.
+    fn is_exact(&self, json: &str) -> bool {
+        match self {
+            // `Bool` has 0 and 1.
+            Self::Unsigned { bytes: 1 } => !matches!(json, "0" | "1"),
+            // Decimals of one size and scale are alike, whatever their precision.
+            Self::Decimal { bytes, behind } => {
+                let least = match bytes {
+                    4 => 1,
+                    8 => 10,
+                    _ => 19,
+                };
+                json.bytes().filter(u8::is_ascii_digit).count() > least.max(*behind)
+            }
+            _ => false,
+        }
     }
 
     fn put_default(&self, to: &mut Vec<u8>) {
