@@ -37,6 +37,7 @@ mod partition;
 mod pending;
 mod pool;
 mod refusals;
+mod signals;
 mod spool_broker;
 mod spooler;
 mod stripe;
@@ -65,11 +66,11 @@ pub(crate) use self::{
 };
 use self::{
     budget::Budget,
-    consumer::Signals,
     decode::Decoding,
     deliver::Deliver,
     discovery::Discovery,
     mapping::{Mapping, Role},
+    signals::Signals,
     spool_broker::SpoolBroker,
     spooler::Spooler,
     stripe::Stripe,
