@@ -44,7 +44,7 @@ mod stripe;
 mod work;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
@@ -200,6 +200,11 @@ impl Pipeline {
     /// The signal that another process took over the subscriptions of an intake.
     pub(crate) fn takeover(&self) -> Takeover {
         self.signals.takeover.clone()
+    }
+
+    /// The signals of the pipeline, which outlive a drain that is dropped.
+    pub(crate) fn signals(&self) -> Signals {
+        self.signals.clone()
     }
 
     /// Waits for a fatal error, and returns it. It is logged.
