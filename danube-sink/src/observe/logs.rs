@@ -170,7 +170,7 @@ impl Visit for Fields {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::{
         io,
         sync::{Arc, Mutex},
@@ -206,8 +206,21 @@ mod tests {
         assert_eq!(source(Some("debug")), ("debug".to_owned(), "variable RUST_LOG"));
     }
 
+    /// What is logged as JSON lines.
     #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
+    pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Lines {
+        pub(crate) fn subscriber(&self) -> impl Subscriber + Send + Sync + use<> {
+            let writer = self.clone();
+            let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).event_format(JsonLines);
+            tracing_subscriber::registry().with(layer)
+        }
+
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
 
     impl io::Write for Lines {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -223,9 +236,7 @@ mod tests {
     #[test]
     fn a_json_line_has_the_fields_as_keys() {
         let lines = Lines::default();
-        let writer = lines.clone();
-        let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).event_format(JsonLines);
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+        tracing::subscriber::with_default(lines.subscriber(), || {
             let topic = "/default/\"a\"";
             tracing::warn!(
                 topic,
@@ -238,7 +249,7 @@ mod tests {
             );
             tracing::info!(target: "users", "second");
         });
-        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let text = lines.text();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
         assert_eq!(lines.len(), 2, "{text}");
         let mut first = lines[0].clone();

@@ -36,6 +36,8 @@ use prometheus_client::{encoding::text::encode, registry::Registry};
 use serde_json::Value;
 
 pub use self::custom::{ConfigMetrics, ConnectorMetrics, Counter, Gauge, Histogram};
+#[cfg(test)]
+pub(crate) use self::logs::tests::Lines;
 #[cfg(feature = "dev")]
 pub(crate) use self::numbers::Undelivered;
 pub(crate) use self::{

@@ -36,6 +36,9 @@ const WHILE_STOPPING: Duration = Duration::from_millis(500);
 /// Consecutive failures of a target after which `/ready` reports it.
 const REPORTED_FAILURES: u32 = 3;
 
+/// An attempt hangs if it fails after this part of `write_timeout` or later: connectors have shorter timeouts of their own.
+const HANGS_DIVISOR: u32 = 4;
+
 /// Delivers the batches of one mapping.
 pub(crate) struct Deliver {
     pool: WriterPool,
@@ -50,6 +53,8 @@ pub(crate) struct Deliver {
     stop: CancellationToken,
     /// No further write begins: the records stay in the spool or with the broker.
     has_ended: AtomicBool,
+    /// The last attempt hung, so the next one may, too, of whichever batch it is.
+    hangs: AtomicBool,
 }
 
 /// Records of a delivered batch whose dead letters are not published yet.
@@ -87,6 +92,7 @@ impl Deliver {
             write_timeout: config.write_timeout,
             stop,
             has_ended: AtomicBool::new(false),
+            hangs: AtomicBool::new(false),
         }
     }
 
@@ -129,8 +135,8 @@ impl Deliver {
             // A step begins with the write: how long it waits for an instance depends on how many mappings write.
             let step = || self.mapping.observer.progress().step(self.write_timeout * 2);
             let begin = || (!self.ends_writes(&work)).then(step);
-            let is_failing = work.failing.is_some();
-            let Some(attempt) = self.pool.write(piece.records(), is_failing, begin).await else {
+            let hangs = self.hangs.load(Ordering::Relaxed);
+            let Some(attempt) = self.pool.write(piece.records(), hangs, begin).await else {
                 return Ok(Unpublished::default());
             };
             let Attempt { answer, instance, waited, took } = attempt;
@@ -141,6 +147,8 @@ impl Deliver {
             }
             // Before another batch of the mapping gets the instance.
             let outcome = Outcome::of(piece, answer).inspect_err(|_| self.end_other_writes())?;
+            let hung = outcome.failure.is_some() && took >= self.write_timeout / HANGS_DIVISOR;
+            self.hangs.store(hung, Ordering::Relaxed);
             drop(instance);
             self.judge(outcome, &mut work).await?;
         }

@@ -13,11 +13,7 @@ use tokio::{
 };
 
 use super::{
-    backoff::Backoff,
-    broker::Broker,
-    budget::Budget,
-    consumer::{ConsumerTask, Signals},
-    mapping::Mapping,
+    backoff::Backoff, broker::Broker, budget::Budget, consumer::ConsumerTask, mapping::Mapping, signals::Signals,
 };
 
 /// The interval of look-ups of a missing topic: a subscription begins at the latest message, so that earlier ones are lost.

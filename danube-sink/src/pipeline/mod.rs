@@ -37,13 +37,14 @@ mod partition;
 mod pending;
 mod pool;
 mod refusals;
+mod signals;
 mod spool_broker;
 mod spooler;
 mod stripe;
 mod work;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
@@ -65,11 +66,11 @@ pub(crate) use self::{
 };
 use self::{
     budget::Budget,
-    consumer::Signals,
     decode::Decoding,
     deliver::Deliver,
     discovery::Discovery,
     mapping::{Mapping, Role},
+    signals::Signals,
     spool_broker::SpoolBroker,
     spooler::Spooler,
     stripe::Stripe,
@@ -199,6 +200,11 @@ impl Pipeline {
     /// The signal that another process took over the subscriptions of an intake.
     pub(crate) fn takeover(&self) -> Takeover {
         self.signals.takeover.clone()
+    }
+
+    /// The signals of the pipeline, which outlive a drain that is dropped.
+    pub(crate) fn signals(&self) -> Signals {
+        self.signals.clone()
     }
 
     /// Waits for a fatal error, and returns it. It is logged.

@@ -36,7 +36,7 @@ pub(crate) struct WriterPool {
     /// Idle instances, and one permit for each.
     idle: Arc<Mutex<Vec<Writer>>>,
     permits: Arc<Semaphore>,
-    /// One permit for each instance that failing batches may have at a time, which may hang until the timeout.
+    /// One permit for each instance that calls which may hang until the timeout may have at a time.
     probing: Arc<Semaphore>,
     instances: usize,
     timeout: Duration,
@@ -129,16 +129,16 @@ impl WriterPool {
         drop(self.permits.acquire().await);
     }
 
-    /// Makes one attempt to write a batch, which failed before or not. The timeout excludes the wait for an instance; what
-    /// `begin` returns is kept from the end of that wait to the answer. `None` if it returns none: the write does not begin.
+    /// Makes one attempt to write a batch, which may hang or not. The timeout excludes the wait for an instance; what `begin`
+    /// returns is kept from the end of that wait to the answer. `None` if it returns none: the write does not begin.
     pub(crate) async fn write<G>(
         &self,
         records: Vec<SinkRecord>,
-        is_failing: bool,
+        may_hang: bool,
         begin: impl FnOnce() -> Option<G>,
     ) -> Option<Attempt<'_>> {
         let asked = Instant::now();
-        let Some(taken) = self.take(is_failing).await else {
+        let Some(taken) = self.take(may_hang).await else {
             let (instance, waited, took) = (None, Duration::ZERO, Duration::ZERO);
             return Some(Attempt { answer: Err(no_instance()), instance, waited, took });
         };
@@ -155,10 +155,10 @@ impl WriterPool {
         in_time("health check", self.timeout, taken.writer.health_check()).await
     }
 
-    /// Takes an instance. Failing batches wait for each other first, so that one of another mapping waits for no more of their
-    /// timeouts than one.
-    async fn take(&self, is_failing: bool) -> Option<Taken<'_>> {
-        let probing = if is_failing { Some(Arc::clone(&self.probing).acquire_owned().await.ok()?) } else { None };
+    /// Takes an instance. Calls that may hang wait for each other first, so that no other call waits for more of their timeouts
+    /// than one.
+    async fn take(&self, may_hang: bool) -> Option<Taken<'_>> {
+        let probing = if may_hang { Some(Arc::clone(&self.probing).acquire_owned().await.ok()?) } else { None };
         let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
         let writer = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
         Some(Taken { pool: self, writer, _permit: permit, _probing: probing })

@@ -6,10 +6,10 @@ use tokio::{task::spawn_blocking, time::sleep};
 
 use super::{
     budget::Budget,
-    consumer::Signals,
     mapping::{Failing, Mapping},
     partition::Partition,
     pending::{PendingRecords, PendingRun},
+    signals::Signals,
 };
 use crate::{
     error::{ConnectorError, ConnectorResult},

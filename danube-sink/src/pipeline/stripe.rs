@@ -11,11 +11,11 @@ use tokio_util::sync::ReusableBoxFuture;
 use super::{
     backoff::sleep_until,
     batch::Batch,
-    consumer::Signals,
     decode::Decoding,
     deliver::{Deliver, Unpublished},
     mapping::Mapping,
     partition::Partition,
+    signals::Signals,
 };
 use crate::{
     error::{ConnectorError, ConnectorResult},
@@ -71,7 +71,10 @@ impl Stripe {
             self.deliver.end_writes();
         }
         while let Some(delivered) = self.deliveries.next().await {
-            self.publish(delivered.unwrap_or_default());
+            match delivered {
+                Ok(unpublished) => self.publish(unpublished),
+                Err(error) => self.signals.fail(error),
+            }
         }
         while let Some(published) = self.publications.join_next().await {
             if let Err(error) = joined(published) {

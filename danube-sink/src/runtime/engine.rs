@@ -108,12 +108,14 @@ impl Engine {
             }
             None => (None, None, None),
         };
-        let both = async { tokio::join!(intake.unwrap_or_default().drain(), delivery.drain()) };
+        let intake = intake.unwrap_or_default();
+        let signals = [intake.signals(), delivery.signals()];
+        let both = async { tokio::join!(intake.drain(), delivery.drain()) };
         let drained = timeout_at(end_drain, both).await.map_or_else(
             |_| {
                 let keeper = if spool.is_some() { "the spool keeps" } else { "the broker redelivers" };
                 tracing::warn!("the drain timed out; {keeper} the records that were not written");
-                Ok(())
+                signals.iter().try_for_each(|signals| signals.take_failure())
             },
             |(spooled, delivered)| spooled.and(delivered),
         );
@@ -221,7 +223,10 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::spool::tests::{Folder, stalled};
+    use crate::{
+        pipeline::tests::fails_in_a_drain_that_hangs,
+        spool::tests::{Folder, stalled},
+    };
 
     #[tokio::test]
     async fn a_shutdown_does_not_wait_for_a_disk_that_stands_still() {
@@ -232,5 +237,12 @@ mod tests {
         let drained = engine.drain(Duration::from_millis(100));
         timeout(Duration::from_secs(10), drained).await.expect("it ends").unwrap();
         drop(disk);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_during_a_drain_that_times_out_is_returned() {
+        let engine = Engine { intake: None, delivery: fails_in_a_drain_that_hangs().await };
+        let error = engine.drain(Duration::from_secs(5)).await.unwrap_err();
+        assert!(error.to_string().contains("the table is gone"), "{error}");
     }
 }

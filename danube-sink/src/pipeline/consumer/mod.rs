@@ -16,7 +16,7 @@ mod shutdown;
 mod takeover;
 
 use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -24,7 +24,6 @@ use tokio::{
     sync::mpsc::UnboundedReceiver,
     time::{Instant, sleep},
 };
-use tokio_util::sync::CancellationToken;
 
 #[cfg(test)]
 pub(super) use self::takeover::FIRST_TAKEOVER_WAIT;
@@ -38,10 +37,10 @@ use super::{
     ledger::DeliveryLedger,
     mapping::{Cause, Mapping, Role},
     partition::{Partition, Settlement},
+    signals::Signals,
 };
 use crate::{
     config::SubscriptionType,
-    error::{ConnectorError, ConnectorResult},
     observe::{AttachReason, Stage},
     spool::MappingSpool,
 };
@@ -85,36 +84,6 @@ pub(crate) struct ConsumerTask {
     unreadable: Option<u64>,
     /// When a shutdown stops waiting, once it has begun.
     end_by: Option<Instant>,
-}
-
-/// The signals of a pipeline. Clones share them.
-#[derive(Clone, Default)]
-pub(crate) struct Signals {
-    /// Consumers take no more messages.
-    pub(crate) stop: CancellationToken,
-    /// No more settlements follow: consumers send the remaining acknowledgements and end.
-    pub(crate) finish: CancellationToken,
-    /// Another process attached, while this one has a spool.
-    pub(crate) takeover: Takeover,
-    /// The first error that ends the connector, until it is taken.
-    pub(super) failure: Arc<OnceLock<Mutex<Option<ConnectorError>>>>,
-}
-
-impl Signals {
-    /// Stops the pipeline with an error. Logs the first one, at once: the writes in flight may take long.
-    pub(crate) fn fail(&self, error: ConnectorError) {
-        let text = error.report();
-        if self.failure.set(Mutex::new(Some(error))).is_ok() {
-            tracing::error!("the connector ends: {text}");
-        }
-        self.stop.cancel();
-    }
-
-    /// The first error, unless it was taken already.
-    pub(crate) fn take_failure(&self) -> ConnectorResult<()> {
-        let failure = self.failure.get().and_then(|error| error.lock().unwrap_or_else(PoisonError::into_inner).take());
-        failure.map_or(Ok(()), Err)
-    }
 }
 
 /// Why the consumer stopped reading a stream.

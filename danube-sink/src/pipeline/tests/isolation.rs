@@ -10,6 +10,7 @@ use super::{
     memory::Kind,
     target::Answer,
 };
+use crate::config::{MappingSettings, OnRetriesExhausted, SubscriptionType};
 
 const WELL: &str = "/default/well";
 const BACK: &str = "/default/back";
@@ -149,35 +150,96 @@ async fn a_fatal_health_check_ends_the_connector() {
     assert!(ended.unwrap_err().to_string().contains("may not log in"));
 }
 
+fn hung(number: u32) -> String {
+    format!("/default/hung{number}-")
+}
+
+/// So many mappings whose writes hang, with so many messages each, beside one that is well.
+fn with_hung(count: u32, messages: usize, mut settings: impl FnMut(&mut MappingSettings)) -> Bench {
+    let mut bench = Bench::empty();
+    bench.map(WELL);
+    bench.create(WELL);
+    for number in 0..count {
+        let topic = hung(number);
+        settings(bench.map(&topic));
+        bench.create(&topic);
+        bench.target.hang(&topic);
+        bench.publish_to(&topic, messages, Kind::Plain);
+    }
+    bench
+}
+
+/// The healthy mapping gets its records a flush interval and one write later, once the others are known to hang.
+async fn waits_for_one_write(bench: &Bench, hung: u32, write: Duration) {
+    let pipeline = bench.start();
+    // Each of them hangs once before it is known to fail.
+    sleep(SECOND + hung * write).await;
+    for _ in 0..20 {
+        let number = bench.broker.publish(WELL, 8, Kind::Plain, false);
+        sleep(SECOND + write + 100 * MS).await;
+        let tasks = bench.tasks;
+        assert!(bench.ledger.entry(number).acked, "beside {hung} mappings that hang, with {tasks} tasks");
+    }
+    drop(pipeline);
+}
+
 #[tokio::test(start_paused = true)]
 async fn writes_that_hang_hold_others_for_no_longer_than_the_write_timeout() {
     for (hung, tasks, health) in [(1, 1, None), (5, 1, None), (5, 1, Some(Answer::Hang)), (5, 3, None)] {
-        let mut bench = Bench::empty();
+        let mut bench = with_hung(hung, 5, |_| {});
         bench.tasks = tasks;
         bench.config.write_timeout = 2 * SECOND;
-        bench.map(WELL);
-        bench.create(WELL);
         bench.target.health(health);
-        for number in 0..hung {
-            let topic = format!("/default/hung{number}-");
-            bench.map(&topic);
-            bench.create(&topic);
-            bench.target.hang(&topic);
-            bench.publish_to(&topic, 5, Kind::Plain);
-        }
-        let pipeline = bench.start();
-        // Each of them hangs once before it is known to fail.
-        sleep(SECOND + hung * 2 * SECOND).await;
-        for _ in 0..20 {
-            let number = bench.broker.publish(WELL, 8, Kind::Plain, false);
-            sleep(1_000 * MS + 2 * SECOND + 100 * MS).await;
-            assert!(
-                bench.ledger.entry(number).acked,
-                "a flush interval and one write later, beside {hung} of {tasks} tasks"
-            );
-        }
-        drop(pipeline);
+        waits_for_one_write(&bench, hung, 2 * SECOND).await;
     }
+}
+
+/// Mappings whose writes hang; each batch of one record is written once, and then given up.
+fn with_hung_once(of: SubscriptionType) -> Bench {
+    let mut bench = with_hung(5, 100, |mapping| {
+        mapping.batch_size = 1;
+        mapping.consumer.subscription_type = of;
+    });
+    bench.config.max_retries = 0;
+    bench.config.on_retries_exhausted = OnRetriesExhausted::DeadLetter;
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn batches_that_hang_and_are_given_up_hold_others_for_no_longer_either() {
+    for (tasks, of) in [(1, SubscriptionType::Exclusive), (3, SubscriptionType::Shared)] {
+        let mut bench = with_hung_once(of);
+        bench.tasks = tasks;
+        bench.config.write_timeout = 2 * SECOND;
+        waits_for_one_write(&bench, 5, 2 * SECOND).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_that_the_connector_gives_up_before_the_write_timeout_hold_others_for_no_longer_either() {
+    let mut bench = with_hung_once(SubscriptionType::Exclusive);
+    bench.config.write_timeout = 6 * SECOND;
+    for number in 0..5 {
+        bench.target.gives_up(&hung(number), 2 * SECOND);
+    }
+    waits_for_one_write(&bench, 5, 2 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_waits_for_no_write_that_hangs_while_an_instance_is_idle() {
+    let mut bench = with_hung(3, 5, |_| {});
+    bench.tasks = 2;
+    bench.config.write_timeout = 20 * SECOND;
+    let pipeline = bench.start();
+    // Two of them have an instance each until they are known to hang.
+    sleep(61 * SECOND).await;
+    for _ in 0..10 {
+        bench.target.answers([Answer::Retryable, Answer::Ok]);
+        let number = bench.broker.publish(WELL, 8, Kind::Plain, false);
+        sleep(SECOND + bench.config.retry_backoff + 100 * MS).await;
+        assert!(bench.ledger.entry(number).acked);
+    }
+    drop(pipeline);
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,7 +282,7 @@ async fn a_panic_of_a_publisher_or_of_an_acknowledgement_ends_the_connector_at_o
         for tasks in [1, 3] {
             let mut bench = Bench::new();
             bench.tasks = tasks;
-            bench.mapping().consumer.subscription_type = crate::config::SubscriptionType::Shared;
+            bench.mapping().consumer.subscription_type = SubscriptionType::Shared;
             bench.broker.begin(fault, 3_600 * SECOND);
             bench.publish(1);
             bench.publish_to(TOPIC, 1, Kind::Invalid);

@@ -33,3 +33,31 @@ mod spooled;
 mod takeover;
 mod target;
 mod tasks;
+
+use tokio::time::sleep;
+
+use self::{
+    bench::{Bench, MS, SECOND, TOPIC},
+    memory::Kind,
+    target::Answer,
+};
+use super::Pipeline;
+
+/// A pipeline with a write that never answers, and with a batch that gets a fatal error once the pipeline is drained. It needs
+/// a paused clock.
+pub(crate) async fn fails_in_a_drain_that_hangs() -> Pipeline {
+    const OTHER: &str = "/default/other";
+    let mut bench = Bench::new();
+    bench.tasks = 2;
+    bench.map(OTHER);
+    bench.create(OTHER);
+    bench.target.hang(TOPIC);
+    bench.target.answers([Answer::Fatal]);
+    bench.publish(1);
+    let pipeline = bench.start();
+    sleep(2 * SECOND).await;
+    bench.publish_to(OTHER, 1, Kind::Plain);
+    sleep(100 * MS).await;
+    assert_eq!(bench.target.calls().len(), 1, "the second batch is open");
+    pipeline
+}

@@ -20,9 +20,9 @@ use crate::{
     pipeline::{
         Broker, Pipeline, Writer, WriterPool,
         budget::Budget,
-        consumer::Signals,
         mapping::{Mapping, Role},
         pending::PendingRecords,
+        signals::Signals,
         spooler::Spooler,
     },
     spool::{LogKey, Spool, SpooledMapping, tests::Folder},

@@ -24,6 +24,7 @@ pub(super) enum Answer {
     Ok,
     Slow(Duration),
     Retryable,
+    RetryableLate(Duration),
     RetryAfter(Duration),
     /// The fate of each record, in a cycle.
     Partial(Vec<Fate>),
@@ -86,8 +87,8 @@ struct Script {
     answers: VecDeque<Answer>,
     /// Topics whose writes fail, whatever the script, and until when.
     failing: HashMap<String, Option<Instant>>,
-    /// Topics whose writes never answer.
-    hanging: HashSet<String>,
+    /// Topics whose writes hang, and what they answer.
+    hanging: HashMap<String, Answer>,
     /// What health checks answer; `None` is well.
     health: Option<Answer>,
     unwell_until: Option<Instant>,
@@ -127,7 +128,12 @@ impl Target {
 
     /// No write of the topic answers from now on.
     pub(super) fn hang(&self, topic: &str) {
-        self.script().hanging.insert(topic.to_owned());
+        self.script().hanging.insert(topic.to_owned(), Answer::Hang);
+    }
+
+    /// Every write of the topic fails after so long from now on.
+    pub(super) fn gives_up(&self, topic: &str, after: Duration) {
+        self.script().hanging.insert(topic.to_owned(), Answer::RetryableLate(after));
     }
 
     pub(super) fn recover(&self, topic: &str) {
@@ -179,11 +185,11 @@ impl Target {
         let mut script = self.script();
         let is_over = |until: &Option<Instant>| until.is_some_and(|until| until <= Instant::now());
         let failing = script.failing.get(&topic).is_some_and(|until| !is_over(until));
-        let hanging = script.hanging.contains(&topic);
+        let hanging = script.hanging.get(&topic).cloned();
         let refused = script.refused.iter().any(|number| numbers.contains(number));
         script.calls.push(Call { at: Instant::now(), topic, numbers, bytes });
-        if hanging {
-            return Answer::Hang;
+        if let Some(hanging) = hanging {
+            return hanging;
         }
         if failing {
             return Answer::Retryable;
@@ -313,6 +319,10 @@ impl SinkConnector for Target {
                 self.confirm(&records)
             }
             Answer::Retryable => Err(ConnectorError::retryable("the target is busy")),
+            Answer::RetryableLate(time) => {
+                sleep(time).await;
+                Err(ConnectorError::retryable("no answer"))
+            }
             Answer::RetryAfter(wait) => Err(ConnectorError::retry_after("the target is busy", wait)),
             Answer::Partial(fates) => self.partial(&records, &fates),
             Answer::Invalid(index) => {

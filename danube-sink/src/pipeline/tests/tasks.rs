@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::{OnInvalidRecord, SubscriptionType},
-    observe::{Observer, Phase},
+    observe::{Lines, Observer, Phase},
 };
 
 const TASKS: usize = 3;
@@ -100,4 +100,28 @@ async fn a_fatal_error_ends_the_connector_at_once_although_another_write_takes_l
     in_time(pipeline.drain()).await.expect("the error is returned once");
     assert_eq!(bench.ledger.confirmations(), [0]);
     bench.lawful();
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_different_error_that_ends_the_connector_is_logged_once() {
+    let mut bench = Bench::new();
+    bench.tasks = 3;
+    let mapping = bench.mapping();
+    mapping.batch_size = 1;
+    mapping.consumer.subscription_type = SubscriptionType::Shared;
+    bench.ledger.order(Order::None);
+    bench.target.takes(SECOND);
+    bench.target.answers([Answer::Fatal, Answer::Panic, Answer::Fatal]);
+    bench.publish(3);
+    let lines = Lines::default();
+    let logged = tracing::subscriber::set_default(lines.subscriber());
+    let mut pipeline = bench.start();
+    in_time(pipeline.ended()).await.unwrap_err();
+    in_time(pipeline.drain()).await.expect("the error is returned once");
+    drop(logged);
+    let text = lines.text();
+    for reason in ["the table is gone", "the connector panicked in process_batch"] {
+        let errors = text.lines().filter(|line| line.contains("\"ERROR\"") && line.contains(reason));
+        assert_eq!(errors.count(), 1, "{reason}: {text}");
+    }
 }
