@@ -89,17 +89,14 @@ pub(crate) fn wants_checkpoint(state: &DeltaTable) -> bool {
 }
 
 /// Writes a checkpoint, and removes the files of the log that are older than the table retains them. Returns whether it has removed
-/// some: the state may name them.
+/// some: the state may name them. It blocks its thread, so that a task of its own lets a time limit end the wait.
 ///
 /// # Errors
 /// Those of the library. The commits stay.
-pub(crate) async fn checkpoint(state: &DeltaTable) -> DeltaResult<bool> {
-    let table = state.clone();
-    // It blocks its thread, so that a task of its own lets a time limit end the wait.
-    let written = tokio::spawn(async move { create_checkpoint(&table, None).await }).await;
-    written.map_err(|error| DeltaTableError::GenericError { source: error.into() })??;
+pub(crate) async fn checkpoint(state: DeltaTable) -> DeltaResult<bool> {
+    create_checkpoint(&state, None).await?;
     if !state.snapshot()?.table_config().enable_expired_log_cleanup() {
         return Ok(false);
     }
-    Ok(cleanup_metadata(state, None).await? > 0)
+    Ok(cleanup_metadata(&state, None).await? > 0)
 }

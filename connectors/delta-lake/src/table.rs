@@ -1,12 +1,17 @@
 //! One Delta table: opens or creates it, and appends records.
 
-use std::{collections::HashMap, fs, io, mem, path::Path, time::Instant};
+use std::{
+    collections::HashMap,
+    fs, io, mem,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use danube_sink::{Deduplication, PartialFailure, prelude::*, schema::AwaitedColumn};
 use danube_sink_arrow::Rows;
 use deltalake::{
-    DataType, DeltaResult, DeltaTable, DeltaTableBuilder, StructField,
+    DataType, DeltaResult, DeltaTable, DeltaTableBuilder, DeltaTableError, StructField,
     arrow::{
         compute::filter_record_batch,
         datatypes::{DataType as ArrowType, Field as ArrowColumn},
@@ -16,6 +21,7 @@ use deltalake::{
     operations::create::CreateBuilder,
     writer::{DeltaWriter, RecordBatchWriter},
 };
+use tokio::task::{JoinError, JoinHandle};
 use tracing::warn;
 
 use super::{
@@ -52,6 +58,8 @@ pub(crate) struct Table {
     commits: usize,
     /// Whether a commit since the last checkpoint is one that the table wants a checkpoint of.
     wants_checkpoint: bool,
+    /// The checkpoint and the cleanup that run, and whether they have removed files of the log; no others begin meanwhile.
+    checkpoint: Option<JoinHandle<DeltaResult<bool>>>,
 }
 
 impl Table {
@@ -65,8 +73,20 @@ impl Table {
         let url = ensure_table_uri(location).classify(&format!("open the table {shown}"))?;
         let deduplication = Deduplication::default();
         let (awaited, commits) = (AwaitedColumn::default(), usize::MAX);
-        let (existed, wants_checkpoint, state, commit) = (false, false, None, None);
-        Ok(Self { url, shown, options, existed, state, commit, deduplication, awaited, commits, wants_checkpoint })
+        let (existed, wants_checkpoint) = (false, false);
+        Ok(Self {
+            url,
+            shown,
+            options,
+            existed,
+            state: None,
+            commit: None,
+            deduplication,
+            awaited,
+            commits,
+            wants_checkpoint,
+            checkpoint: None,
+        })
     }
 
     /// Opens the table at start. A missing one is created if its columns are known.
@@ -160,6 +180,11 @@ impl Table {
         registered: &Registered,
     ) -> ConnectorResult<()> {
         let target = batch.own();
+        if let Some(ended) = self.checkpoint.take_if(|running| running.is_finished())
+            && !self.leaves_the_state(ended.await)
+        {
+            self.state = None;
+        }
         // Put back at the end: after a failure or an abort, the next attempt reads the result of this one from the log.
         let state = match self.state.take() {
             Some(state) if self.is_the_same(&state).await? => Some(state),
@@ -190,7 +215,7 @@ impl Table {
             }
         };
         let state = state.ok_or_else(|| failure::gone(format!("{} no longer exists", self.shown)))?;
-        let (state, rejected) = self.append_to(state, target, registered, batch.records()).await?;
+        let (state, rejected) = self.append_to(state, target, registered, batch).await?;
         self.state = self.maintained(state, target, batch.deadline()).await;
         rejected.into_result()
     }
@@ -216,8 +241,9 @@ impl Table {
         mut state: DeltaTable,
         target: &Target,
         registered: &Registered,
-        records: &[SinkRecord],
+        batch: &Batch<'_, Target>,
     ) -> Result<(DeltaTable, PartialFailure), Failure> {
+        let (records, deadline) = (batch.records(), batch.deadline());
         let what = format!("append to {}", self.shown);
         let mut writer = files::writer(&state).classify(&what)?;
         let new = target.columns_to_add(&writer.arrow_schema(), records);
@@ -265,8 +291,7 @@ impl Table {
             self.deduplication.written(fresh);
             self.commits = self.commits.saturating_add(1);
             self.wants_checkpoint |= log::wants_checkpoint(&state);
-            // If this fails, the next batch reads the log.
-            self.commit = last_commit(&state).await.unwrap_or_default();
+            self.commit = self.read_back(&state, deadline).await;
         }
         Ok((state, rejected))
     }
@@ -297,16 +322,42 @@ impl Table {
             let joined = self.in_time(compact(&state, after), deadline, "small files are not joined").await?;
             if let Some(joined) = joined {
                 state = joined;
-                self.commit = last_commit(&state).await.unwrap_or_default();
+                self.commit = self.read_back(&state, deadline).await;
                 self.wants_checkpoint |= log::wants_checkpoint(&state);
             }
         }
-        if mem::take(&mut self.wants_checkpoint) {
-            let failed = "the checkpoint or the cleanup of the log has failed";
-            let has_removed = self.in_time(log::checkpoint(&state), deadline, failed).await?;
-            return (!has_removed).then_some(state);
+        if self.checkpoint.is_none() && mem::take(&mut self.wants_checkpoint) {
+            let running = self.checkpoint.insert(tokio::spawn(log::checkpoint(state.clone())));
+            match tokio::time::timeout(half_of_time(deadline), running).await {
+                Ok(ended) => {
+                    self.checkpoint = None;
+                    return self.leaves_the_state(ended).then_some(state);
+                }
+                Err(_) => warn!(
+                    table = self.shown,
+                    "the checkpoint takes longer than half of the time that `write_timeout_ms` leaves, and goes on in the background"
+                ),
+            }
         }
         Some(state)
+    }
+
+    /// Whether a checkpoint has ended and has removed nothing that the state may name. A failure is logged.
+    fn leaves_the_state(&self, ended: Result<DeltaResult<bool>, JoinError>) -> bool {
+        let ended = ended.unwrap_or_else(|error| Err(DeltaTableError::GenericError { source: error.into() }));
+        match ended {
+            Ok(has_removed) => !has_removed,
+            Err(error) => {
+                let why = maintenance_error(&error);
+                warn!(table = self.shown, error = why, "the checkpoint or the cleanup of the log has failed");
+                false
+            }
+        }
+    }
+
+    /// The commit that was just made, from the log; `None` if that fails, so that the next batch reads the whole log.
+    async fn read_back(&self, state: &DeltaTable, deadline: Instant) -> Option<Bytes> {
+        self.in_time(last_commit(state), deadline, "the commit cannot be read back").await.flatten()
     }
 
     /// The result of what follows a commit, in half of the time that is left; `None` if it fails.
@@ -316,15 +367,22 @@ impl Table {
         deadline: Instant,
         failed: &str,
     ) -> Option<T> {
-        let most = deadline.saturating_duration_since(Instant::now()) / 2;
-        let why = match tokio::time::timeout(most, work).await {
+        let why = match tokio::time::timeout(half_of_time(deadline), work).await {
             Ok(Ok(result)) => return Some(result),
-            Ok(Err(error)) => ConnectorError::from(failure::failure(&error, "maintain the table")).report(),
+            Ok(Err(error)) => maintenance_error(&error),
             Err(_) => "it takes longer than half of the time that `write_timeout_ms` leaves".to_owned(),
         };
         warn!(table = self.shown, error = why, "{failed}");
         None
     }
+}
+
+fn half_of_time(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now()) / 2
+}
+
+fn maintenance_error(error: &DeltaTableError) -> String {
+    ConnectorError::from(failure::failure(error, "maintain the table")).report()
 }
 
 /// Rejects all records of a batch.

@@ -1,6 +1,12 @@
 //! The HTTP client of an API.
 
-use std::{error::Error as _, fmt, io, iter::successors, time::Duration};
+use std::{
+    error::Error as _,
+    fmt, io,
+    iter::successors,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use danube_sink::{
     ConnectorError, ConnectorResult, Failure, Secret,
@@ -112,6 +118,16 @@ impl Client {
         self.send_limited(what, request, READ).await
     }
 
+    /// [`send`](Self::send), which sets `is_out` once the API may have the request, unless it is answered 401.
+    pub(crate) async fn send_noting(
+        &self,
+        what: &str,
+        request: RequestBuilder,
+        is_out: &AtomicBool,
+    ) -> Result<Answer, Failure> {
+        self.send_as(what, request, READ, is_out).await
+    }
+
     /// [`send`](Self::send) with another limit of the response body, in bytes, for an API that answers for each record.
     ///
     /// # Errors
@@ -122,7 +138,16 @@ impl Client {
         request: RequestBuilder,
         limit: usize,
     ) -> Result<Answer, Failure> {
-        let what = what.as_ref();
+        self.send_as(what.as_ref(), request, limit, &AtomicBool::default()).await
+    }
+
+    async fn send_as(
+        &self,
+        what: &str,
+        request: RequestBuilder,
+        limit: usize,
+        is_out: &AtomicBool,
+    ) -> Result<Answer, Failure> {
         let failed = |error: Error| unsent(what, error);
         let (client, request) = request.build_split();
         let request = request.map_err(failed)?;
@@ -131,8 +156,15 @@ impl Client {
         let mut request = self
             .compressed(request)
             .map_err(|error| Failure::new(Refused, format!("{what}: compress the body: {error}")))?;
+        let execute = async |request| {
+            is_out.store(true, Ordering::Relaxed);
+            let response = client.execute(request).await;
+            let has_not_left = response.as_ref().is_err_and(|error| error.is_connect() || error.is_builder());
+            is_out.store(!has_not_left, Ordering::Relaxed);
+            response
+        };
         let Some(tokens) = &self.tokens else {
-            let response = client.execute(request).await.map_err(failed)?;
+            let response = execute(request).await.map_err(failed)?;
             return Ok(Answer::read(response, limit, plain, self.secrets.clone()).await);
         };
         // For the tokens and the requests together.
@@ -140,12 +172,13 @@ impl Client {
         let again = request.try_clone();
         let mut token = tokens.token(deadline, None).await?;
         token.authorize(&mut request, deadline);
-        let mut response = client.execute(request).await.map_err(failed)?;
+        let mut response = execute(request).await.map_err(failed)?;
         if let (StatusCode::UNAUTHORIZED, Some(mut again)) = (response.status(), again) {
+            is_out.store(false, Ordering::Relaxed);
             // The token may be revoked: once more with a new one.
             token = tokens.token(deadline, Some(&token)).await?;
             token.authorize(&mut again, deadline);
-            response = client.execute(again).await.map_err(failed)?;
+            response = execute(again).await.map_err(failed)?;
         }
         Ok(Answer::read(response, limit, plain, token.secrets).await)
     }

@@ -31,6 +31,10 @@ pub(super) struct Watch {
     pub(super) refused: Option<fn(&str) -> bool>,
     /// How long each request waits.
     pub(super) delay: Duration,
+    /// The requests that wait until others are held.
+    pub(super) held: Option<fn(&str) -> bool>,
+    /// Number of changes of `held`.
+    pub(super) holds: usize,
 }
 
 /// A [`Watch`] that the test and the proxy share.
@@ -65,13 +69,17 @@ async fn serve(listener: Listener, port: u16, watch: Shared) -> io::Result<()> {
             let watch = watch.clone();
             async move {
                 let shown = format!("{} {}", request.method(), request.uri());
-                let (delay, is_refused) = {
+                let (delay, is_refused, held) = {
                     let mut watch = watch.lock();
                     let is_refused = watch.refused.is_some_and(|refused| refused(&shown));
+                    let held = watch.held.is_some_and(|held| held(&shown)).then_some(watch.holds);
                     watch.requests.push(shown);
-                    (watch.delay, is_refused)
+                    (watch.delay, is_refused, held)
                 };
                 sleep(delay).await;
+                while held.is_some_and(|held| held == watch.lock().holds) {
+                    sleep(Duration::from_millis(10)).await;
+                }
                 if is_refused {
                     return refuse(request, port).await.map_err(io::Error::other);
                 }

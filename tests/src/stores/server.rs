@@ -163,6 +163,12 @@ impl Server {
         self.watch.lock().delay = delay;
     }
 
+    /// From now on, the S3 server holds these requests, each as `METHOD URI`, until this is called again. It is asked once for each.
+    pub fn hold(&self, held: fn(&str) -> bool) {
+        let mut watch = self.watch.lock();
+        (watch.held, watch.holds) = (Some(held), watch.holds + 1);
+    }
+
     /// The host and the port for clients.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.front)

@@ -3,10 +3,11 @@
 use std::{
     fs::{self, File},
     path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant, SystemTime},
 };
 
-use danube_sink::prelude::*;
+use danube_sink::{prelude::*, testing::attempt};
 use serde_json::json;
 
 use super::{
@@ -15,6 +16,8 @@ use super::{
     connector, on_s3, read, record, write_retrying,
 };
 
+/// Time of a write, of which what follows a commit has a part.
+const TIMEOUT: Duration = Duration::from_secs(2);
 const COLUMN: &str = "columns = [{ name = 'n', type = 'long' }]";
 
 /// Makes commits older than the log retains them.
@@ -87,6 +90,55 @@ async fn a_checkpoint_or_a_cleanup_that_fails_fails_no_write() {
         numbers.sort_unstable();
         assert_eq!(numbers, (1..8).collect::<Vec<_>>(), "{name}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_that_outlives_its_time_limit_is_the_only_one_and_is_followed_by_the_cleanup() {
+    let server = open_s3("late-checkpoint").await;
+    let mut connector = on_s3(&server, &format!("checkpoint_interval = 2\n{COLUMN}")).await;
+    let write = |number| vec![record(number, &json!({ "n": number }))];
+    connector.process_batch(write(1)).await.unwrap();
+    age(&server.objects("table/_delta_log"), 0..2);
+    let is_checkpoint = |request: &str| request.starts_with("PUT ") && request.contains(".checkpoint");
+    let before = server.requests().len();
+    server.hold(is_checkpoint);
+    for number in 2..8 {
+        attempt(TIMEOUT, connector.process_batch(write(number))).await.unwrap();
+    }
+    let requests = server.requests().split_off(before);
+    let checkpoints: Vec<_> = requests.iter().filter(|request| is_checkpoint(request)).collect();
+    assert_eq!(checkpoints.len(), 1, "{checkpoints:?}");
+    server.hold(|_| false);
+    let oldest = server.objects("table/_delta_log").join(format!("{:020}.json", 0));
+    danube_sink_tests::until("the cleanup", async || !oldest.exists()).await;
+    connector.process_batch(write(8)).await.unwrap();
+    let mut numbers = Reader::start().numbers(&server.url("table"), &server.options(), "n");
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..9).collect::<Vec<_>>());
+}
+
+/// The records are written: nothing that follows may take the time of the whole write.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_cannot_be_read_back_in_time_fails_no_write() {
+    let server = open_s3("unread-commit").await;
+    let mut connector = on_s3(&server, COLUMN).await;
+    let write = |number| vec![record(number, &json!({ "n": number }))];
+    connector.process_batch(write(1)).await.unwrap();
+    server.hold(|request| {
+        static READS: AtomicUsize = AtomicUsize::new(0);
+        let is_read = request.starts_with("GET ") && request.contains(&format!("{:020}.json", 2));
+        // The first two are the library's, within the commit.
+        is_read && READS.fetch_add(1, Ordering::Relaxed) >= 2
+    });
+    attempt(TIMEOUT, connector.process_batch(write(2))).await.unwrap();
+    let reads =
+        server.requests().iter().filter(|request| request.starts_with("GET ") && request.ends_with("2.json")).count();
+    assert_eq!(reads, 3, "one is held");
+    server.hold(|_| false);
+    connector.process_batch(write(3)).await.unwrap();
+    let mut numbers = Reader::start().numbers(&server.url("table"), &server.options(), "n");
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

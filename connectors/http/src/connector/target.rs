@@ -125,9 +125,9 @@ impl Target {
         }
         let what = format!("{method} {shown_url}");
         let key = all.get(options.idempotency_header).map(HeaderValue::as_bytes).unwrap_or_default();
-        let this_try = self.unanswered.begin(String::from_utf8_lossy(key).into_owned());
+        let this_try = self.unanswered.begin(format!("{method} {url} {}", String::from_utf8_lossy(key)));
         let request = self.client.request(method, url).headers(all).body(body);
-        let answer = self.client.send(&what, request).await?;
+        let answer = self.client.send_noting(&what, request, &this_try.is_out).await?;
         let is_in_progress = this_try.answered(answer.status, answer.broke_off);
         let configured = endpoint.answers.meaning(answer.status).or_else(|| options.answers.meaning(answer.status));
         let meaning = configured.unwrap_or_else(|| match is_in_progress {

@@ -126,6 +126,18 @@ async fn requests_that_need_a_token_at_the_same_time_share_its_failure() {
 }
 
 #[tokio::test]
+async fn a_request_that_has_got_no_token_is_no_try() {
+    let guarded = Guarded::start(r#","expires_in":0"#);
+    let mut sink = guarded.connected().await;
+    guarded.tokens.script([HttpReply::status(503, "")]);
+    let unsent = report(sink.process_batch(records(1)).await);
+    assert!(unsent.contains("fetch an access token from") && unsent.contains("rejected: []"), "{unsent}");
+    guarded.api.script([HttpReply::status(409, "")]);
+    let refused = report(sink.process_batch(records(1)).await);
+    assert!(refused.contains("409") && refused.contains("retry: []"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_request_and_its_tokens_have_the_time_of_one_request() {
     let guarded = Guarded::start(r#","expires_in":0"#);
     let file = guarded.toml("").replace("[http.api]\n", "[http.api]\ntimeout = '1s'\n");

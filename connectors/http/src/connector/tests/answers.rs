@@ -1,8 +1,8 @@
 //! Answers of the API, and the errors that they become.
 
-use danube_sink::{ConnectorError, SinkConnector, testing::HttpReply};
+use danube_sink::{ConnectorError, SinkConnector, SinkRecord, testing::HttpReply};
 
-use super::{api::Api, connected, records, report, toml};
+use super::{TOPIC, api::Api, connected, records, report, toml};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn temporary_failures_are_retried() {
@@ -58,6 +58,40 @@ async fn a_conflict_with_an_earlier_try_is_known_by_the_key_of_the_request() {
     api.script([504, 409].map(|status| HttpReply::status(status, "")));
     assert!(report(accepting.process_batch(records(1)).await).contains("504"));
     accepting.process_batch(records(1)).await.expect("it counts as delivered");
+}
+
+/// A gateway, or an API that has no time, says nothing of the first try.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_temporary_failure_in_between_does_not_end_the_conflict() {
+    let api = Api::start();
+    let mut sink = connected(&toml(&api, "api.timeout = '300ms'", ""), &[]).await;
+    let statuses = [503, 409, 429, 409, 204].map(|status| HttpReply::status(status, ""));
+    api.script([HttpReply::never()].into_iter().chain(statuses));
+    for answer in ["tried: true", "503", "409", "429", "409"] {
+        let text = report(sink.process_batch(records(1)).await);
+        assert!(text.contains(answer) && text.contains("rejected: []"), "{text}");
+    }
+    sink.process_batch(records(1)).await.expect("the first try is done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_of_another_request_with_the_same_key_is_refused() {
+    let api = Api::start();
+    let key = "headers = { idempotency-key = '{/number}' }";
+    let mut text = toml(&api, "", &format!("path = '/here'\n{key}"));
+    for (topic, differs) in [("/default/put", "path = '/here'\nmethod = 'PUT'"), ("/default/there", "path = '/there'")]
+    {
+        text += &format!("[[http.topic_mappings]]\ntopic = '{topic}'\nsubscription = 'http'\n{differs}\n{key}\n");
+    }
+    let mut sink = connected(&text, &[]).await;
+    api.script([504, 409, 409, 409].map(|status| HttpReply::status(status, "")));
+    let mut answers = Vec::new();
+    for topic in [TOPIC, "/default/put", "/default/there", TOPIC] {
+        let record = SinkRecord::builder(topic).payload(r#"{"number":1}"#).build();
+        answers.push(report(sink.process_batch(vec![record]).await));
+    }
+    let is_retried: Vec<_> = answers.iter().map(|text| text.contains("rejected: []")).collect();
+    assert_eq!(is_retried, [true, false, false, true], "{answers:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
