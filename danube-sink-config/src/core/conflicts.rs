@@ -72,7 +72,8 @@ fn has_impossible_versions(settings: &MappingSettings) -> Option<Conflict> {
 
 fn reads_dead_letters(settings: &MappingSettings, topics: &[&str]) -> Option<Conflict> {
     let topic = settings.dead_letter_topic.as_deref()?;
-    topics.iter().any(|read| is_topic_or_partition(read, topic)).then(|| Conflict {
+    let is_read = |read: &str| is_topic_or_partition(read, topic) || is_topic_or_partition(topic, read);
+    topics.iter().any(|read| is_read(read)).then(|| Conflict {
         key: "dead_letter_topic",
         message: "`dead_letter_topic` is a topic that this connector reads".to_owned(),
         help: "name another topic: the connector would receive its dead letters again and again".to_owned(),

@@ -47,3 +47,20 @@ fn schema_versions_that_no_message_has_are_an_error() {
     );
     assert!(load(&GOOD.replace("path =", "expected_schema_version = 5\nmin_schema_version = 5\npath =")).is_ok());
 }
+
+#[test]
+fn the_dead_letter_topic_is_none_that_is_read_nor_a_partition_of_it_nor_the_whole_of_it() {
+    for (topic, dead_letters) in [
+        ("/events/users", "/events/users"),
+        ("/events/users", "/events/users-part-7"),
+        ("/events/users-part-0", "/events/users"),
+    ] {
+        let text = GOOD.replace("/events/users", topic);
+        let report = report(&text.replace("path =", &format!("dead_letter_topic = \"{dead_letters}\"\npath =")));
+        assert!(report.contains("is a topic that this connector reads"), "{topic}, {dead_letters}: {report}");
+    }
+    for dead_letters in ["/events/users-part-1", "/events/users-failed"] {
+        let text = GOOD.replace("/events/users", "/events/users-part-0");
+        load(&text.replace("path =", &format!("dead_letter_topic = \"{dead_letters}\"\npath ="))).unwrap();
+    }
+}
