@@ -254,8 +254,8 @@ impl Form {
             ColumnType::Decimal { before, behind } => {
                 let bytes = match before + behind {
                     ..=9 => 4,
-                    ..=18 => 8,
-                    ..=38 => 16,
+                    10..=18 => 8,
+                    19..=38 => 16,
                     _ => return None,
                 };
                 let form = Self::Decimal { bytes, behind: usize::try_from(*behind).ok()? };
