@@ -27,8 +27,12 @@ pub fn conflicts(settings: &MappingSettings, core: &ConnectorConfig, topics: &[&
 /// Whether two consumers would take messages from each other: they have one subscription, of one topic or of a topic and one of
 /// its partitions.
 pub fn share_messages(one: &ConsumerConfig, other: &ConsumerConfig) -> bool {
-    one.subscription == other.subscription
-        && (is_topic_or_partition(&one.topic, &other.topic) || is_topic_or_partition(&other.topic, &one.topic))
+    one.subscription == other.subscription && overlap(&one.topic, &other.topic)
+}
+
+/// Whether two topics are the same, or one is a partition of the other.
+fn overlap(one: &str, other: &str) -> bool {
+    is_topic_or_partition(one, other) || is_topic_or_partition(other, one)
 }
 
 fn lacks_dead_letter_topic(settings: &MappingSettings, core: &ConnectorConfig) -> Option<Conflict> {
@@ -72,8 +76,7 @@ fn has_impossible_versions(settings: &MappingSettings) -> Option<Conflict> {
 
 fn reads_dead_letters(settings: &MappingSettings, topics: &[&str]) -> Option<Conflict> {
     let topic = settings.dead_letter_topic.as_deref()?;
-    let is_read = |read: &str| is_topic_or_partition(read, topic) || is_topic_or_partition(topic, read);
-    topics.iter().any(|read| is_read(read)).then(|| Conflict {
+    topics.iter().any(|read| overlap(read, topic)).then(|| Conflict {
         key: "dead_letter_topic",
         message: "`dead_letter_topic` is a topic that this connector reads".to_owned(),
         help: "name another topic: the connector would receive its dead letters again and again".to_owned(),
