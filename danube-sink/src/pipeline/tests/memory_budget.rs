@@ -114,6 +114,16 @@ async fn the_logs_of_a_spool_stay_inside_the_budget_when_they_are_read_at_once()
     process.end().await;
 }
 
+/// Leaves 20 000 messages in the spool, for a target that has recovered.
+async fn spool_backlog(bench: &mut Bench, folder: &Folder) {
+    bench.target.fail(TOPIC);
+    let process = start(bench, folder, 1 << 30);
+    bench.publish(20_000);
+    bench.settled().await;
+    process.end().await;
+    bench.target.recover(TOPIC);
+}
+
 /// The delivery from the spool reads as far ahead as its batches need.
 #[tokio::test(start_paused = true)]
 async fn a_slow_target_does_not_let_the_delivery_read_ever_further_ahead() {
@@ -122,12 +132,7 @@ async fn a_slow_target_does_not_let_the_delivery_read_ever_further_ahead() {
     bench.mapping().batch_size = 100;
     bench.config.max_buffered_bytes = 4_000_000;
     let folder = Folder::new();
-    bench.target.fail(TOPIC);
-    let process = start(&bench, &folder, 1 << 30);
-    bench.publish(20_000);
-    bench.settled().await;
-    process.end().await;
-    bench.target.recover(TOPIC);
+    spool_backlog(&mut bench, &folder).await;
     bench.target.takes(MS);
     let process = start(&bench, &folder, 1 << 30);
     let (buffered, mut most) = (bench.observer.buffered_bytes(), 0);
@@ -189,12 +194,7 @@ async fn a_drain_reads_nothing_of_the_spool_that_it_does_not_write() {
     const LIMIT: usize = 300_000;
     let mut bench = Bench::with_window(1_000);
     let folder = Folder::new();
-    bench.target.fail(TOPIC);
-    let process = start(&bench, &folder, 1 << 30);
-    bench.publish(20_000);
-    bench.settled().await;
-    process.end().await;
-    bench.target.recover(TOPIC);
+    spool_backlog(&mut bench, &folder).await;
     bench.target.takes(20 * MS);
     bench.config.max_buffered_bytes = LIMIT;
     let process = start(&bench, &folder, 1 << 30);
