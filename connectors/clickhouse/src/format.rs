@@ -66,9 +66,20 @@ impl Server {
             return None;
         }
         let blocks = made.parts.iter().map(|part| if let Part::Native(block) = part { Some(block) } else { None });
-        let blocks: Vec<_> = blocks.collect::<Option<_>>()?;
-        let encoded = native::encoded(columns, &blocks, false, table.columns.is_none())?;
-        Some(self.send(target, &encoded.insert(Format::Native, &made.records, Some(columns)), false).await)
+        self.send_blocks(target, columns, &blocks.collect::<Option<Vec<_>>>()?, &made.records, false).await
+    }
+
+    /// Sends the rows of the parts of a batch as one block; `None` if the format does not carry them.
+    async fn send_blocks(
+        &self,
+        target: Target<'_>,
+        columns: &Columns,
+        parts: &[&Block],
+        records: &[SinkRecord],
+        is_current: bool,
+    ) -> Option<Result<(), Failure>> {
+        let encoded = native::encoded(columns, parts, is_current, target.table.columns.is_none())?;
+        Some(self.send(target, &encoded.insert(Format::Native, records, Some(columns)), false).await)
     }
 
     /// Sends the rows of records: as JSON if the format does not carry them.
@@ -94,14 +105,13 @@ impl Server {
         }
         match target.table.format {
             Format::Native if !blocks.is_empty() => {
-                let of_parts: Vec<_> = blocks.iter().collect();
-                let encoded = native::encoded(columns, &of_parts, true, target.table.columns.is_none());
                 // The same blocks would be refused again.
-                if let Some(encoded) = encoded.filter(|_| !columns.refuses_blocks()) {
-                    let insert = encoded.insert(Format::Native, records, Some(columns));
-                    match self.send(target, &insert, false).await {
-                        Err(failure) if is_other_type(&failure) => columns.refuse_blocks(),
-                        sent => return sent,
+                if !columns.refuses_blocks() {
+                    let of_parts: Vec<_> = blocks.iter().collect();
+                    match self.send_blocks(target, columns, &of_parts, records, true).await {
+                        Some(Err(failure)) if is_other_type(&failure) => columns.refuse_blocks(),
+                        Some(sent) => return sent,
+                        None => {}
                     }
                 }
                 self.unconverted.add(1);

@@ -94,37 +94,41 @@ pub(super) fn encoded<'c>(
     let rows: usize = parts.iter().map(|part| part.rows).sum();
     let of_parts: Vec<_> = parts.iter().map(|part| part.cells.as_ref()).collect::<Option<_>>()?;
     let size = of_parts.iter().flat_map(|cells| cells.iter().flatten()).map(Cells::len).sum();
-    let (mut names, mut body) = (Vec::new(), Vec::with_capacity(size));
+    let mut filled = Vec::new();
     for (index, column) in columns.iter().enumerate() {
-        let cells: Vec<_> = of_parts.iter().map(|cells| cells[index].as_ref()).collect();
-        let filled = || cells.iter().copied().flatten();
-        let values: usize = filled().map(Cells::values).sum();
+        let cells = || of_parts.iter().filter_map(|cells| cells[index].as_ref());
+        let values: usize = cells().map(Cells::values).sum();
         let is_partly = values > 0 && values < rows;
         // What a statement does not name has another default, 1900-01-01, than what a row of JSON leaves out.
         let is_zero = is_whole && values == 0 && !column.has_default && column.kind == ColumnType::Date32;
-        let may_differ = !is_current && (is_partly || is_zero || filled().any(Cells::are_exact));
+        let may_differ = !is_current && (is_partly || is_zero || cells().any(Cells::are_exact));
         if may_differ || is_partly && column.has_default {
             return None;
         }
         if values > 0 || is_zero {
-            let made = |(cells, part): (&Option<&Cells>, &&Block)| {
-                let mut made = Cells::of(&column.kind)?;
-                made.append_default(if cells.is_none() { part.rows } else { 0 });
-                Some(made)
-            };
-            let made: Vec<_> = cells.iter().zip(parts).map(made).collect::<Option<_>>()?;
-            let cells: Vec<_> = cells.iter().zip(&made).map(|(cells, made)| cells.unwrap_or(made)).collect();
-            for text in [column.name.as_str(), made.first()?.kind()] {
-                put_length(text.len(), &mut body);
-                body.extend_from_slice(text.as_bytes());
-            }
-            cells::write(&cells, &mut body);
-            names.push(column.name.as_str());
+            filled.push((index, column));
         }
     }
-    let mut bytes = Vec::new();
-    put_length(names.len(), &mut bytes);
+    if filled.is_empty() {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(size);
+    put_length(filled.len(), &mut bytes);
     put_length(rows, &mut bytes);
-    bytes.append(&mut body);
-    (!names.is_empty()).then_some(Encoded { columns: names, bytes })
+    for (index, column) in &filled {
+        let made = parts.iter().zip(&of_parts).map(|(part, cells)| {
+            let mut made = Cells::of(&column.kind)?;
+            made.append_default(if cells[*index].is_none() { part.rows } else { 0 });
+            Some(made)
+        });
+        let made: Vec<_> = made.collect::<Option<_>>()?;
+        let cells: Vec<_> =
+            of_parts.iter().zip(&made).map(|(cells, made)| cells[*index].as_ref().unwrap_or(made)).collect();
+        for text in [column.name.as_str(), made.first()?.kind()] {
+            put_length(text.len(), &mut bytes);
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        cells::write(&cells, &mut bytes);
+    }
+    Some(Encoded { columns: filled.into_iter().map(|(_, column)| column.name.as_str()).collect(), bytes })
 }

@@ -37,7 +37,7 @@ pub(crate) use self::{
 const RECENT: Duration = Duration::from_secs(1);
 
 /// The columns that an insert can name, from the answer to `DESCRIBE TABLE`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Columns {
     /// The answer that they were read from.
     described: String,
@@ -46,7 +46,7 @@ pub(crate) struct Columns {
     /// Columns that the server computes.
     computed: HashSet<String>,
     /// When the table last had them.
-    seen: Mutex<Option<Instant>>,
+    seen: Mutex<Instant>,
     refuses_blocks: AtomicBool,
 }
 
@@ -97,23 +97,22 @@ impl Columns {
                 all.push(Column { name, member, kind: ColumnType::of(&r#type, zone), has_default });
             }
         }
-        let seen = Mutex::new(Some(Instant::now()));
+        let seen = Mutex::new(Instant::now());
         Some(Self { described, all, by_name, computed, seen, refuses_blocks: AtomicBool::new(false) })
     }
 
-    /// Whether the table still has these columns.
+    /// Whether the table still has these columns, which are then recent.
     pub(crate) fn is_current(&self, described: &str) -> bool {
         let is_current = self.described == described;
         if is_current {
-            *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         }
         is_current
     }
 
     /// Whether the table had these columns a moment ago.
     pub(crate) fn are_recent(&self) -> bool {
-        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.is_some_and(|seen| seen.elapsed() < RECENT)
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < RECENT
     }
 
     /// Whether the server refuses blocks of their types, although the table has them.

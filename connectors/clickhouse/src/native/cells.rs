@@ -108,7 +108,7 @@ impl Cells {
             }
         };
         // Of enums, it compares the size alone.
-        let is_exact = kind.starts_with("Enum");
+        let is_exact = matches!(parts, Parts::Plain { form: Form::Enum { .. }, .. });
         Some(Self { kind, parts, all: 0, of_records: 0, is_exact })
     }
 

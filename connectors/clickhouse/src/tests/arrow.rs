@@ -1,14 +1,10 @@
 //! Rows as an Arrow stream.
 
-use danube_sink::{
-    ConnectorError, SinkConnector,
-    prelude::Url,
-    testing::{HttpReply, HttpServer},
-};
+use danube_sink::{ConnectorError, SinkConnector};
 
 use super::{
     Engine, Process, connector, initialize, records, rejected,
-    scripted::{is_insert, parameter},
+    scripted::{assert_inserted, with_columns},
     started,
 };
 
@@ -16,15 +12,8 @@ const ARROW: &str = "format = 'arrow_stream'";
 
 #[tokio::test]
 async fn rows_are_sent_as_arrow_and_what_arrow_cannot_carry_as_json() {
-    const COLUMNS: &str = "{\"name\":\"n\",\"type\":\"UInt64\",\"default_type\":\"\"}\n\
-                           {\"name\":\"t\",\"type\":\"DateTime('Europe/Berlin')\",\"default_type\":\"\"}\n\
-                           {\"name\":\"s\",\"type\":\"String\",\"default_type\":\"DEFAULT\"}\n";
-    let server = HttpServer::start(|request| match parameter(request, "query") {
-        Some(_) => HttpReply::status(200, ""),
-        None if request.text().starts_with("DESCRIBE") => HttpReply::status(200, COLUMNS),
-        None => HttpReply::status(200, "format ArrowStream\n"),
-    })
-    .expect("a free port");
+    let columns = [("n", "UInt64", ""), ("t", "DateTime('Europe/Berlin')", ""), ("s", "String", "DEFAULT")];
+    let server = with_columns("format ArrowStream\n", &columns);
     let mut connector = connector(&server.url(), ARROW);
     initialize(&mut connector).await.expect("the script");
     for (batch, insert) in [
@@ -36,11 +25,7 @@ async fn rows_are_sent_as_arrow_and_what_arrow_cannot_carry_as_json() {
         (vec![r#"{"n":1,"s":""}"#, r#"{"n":2}"#], "FORMAT JSONEachRow"),
     ] {
         connector.process_batch(records(&batch)).await.expect("the script");
-        let requests = server.requests();
-        let last = requests.iter().rfind(|request| is_insert(request)).and_then(|request| parameter(request, "query"));
-        let expected = format!("INSERT INTO `t` {insert}");
-        let encoded = |text: &str| Url::parse_with_params("http://h", [("query", text)]).expect("a URL");
-        assert_eq!(last, encoded(&expected).query().and_then(|query| query.strip_prefix("query=")), "{batch:?}");
+        assert_inserted(&server, insert);
     }
 }
 

@@ -2,13 +2,12 @@
 
 use danube_sink::{
     SinkConnector,
-    prelude::Url,
     testing::{HttpReply, HttpServer},
 };
 
 use super::{
     Engine, Process, connector, initialize, records,
-    scripted::{is_insert, parameter},
+    scripted::{assert_inserted, is_insert, parameter, with_columns},
     started,
 };
 
@@ -17,26 +16,9 @@ const FORMATS: [&str; 3] = ["", "format = 'json_each_row'", "format = 'arrow_str
 #[cfg(not(feature = "arrow"))]
 const FORMATS: [&str; 2] = ["", "format = 'json_each_row'"];
 
-/// A server that converts the types of `Native` to those of its table.
+/// A server that compares the types of `Native` with those of its table.
 fn server(columns: &[(&str, &str, &str)]) -> HttpServer {
-    let line = |(name, kind, default): &(&str, &str, &str)| {
-        format!("{}\n", serde_json::json!({ "name": name, "type": kind, "default_type": default }))
-    };
-    let columns: String = columns.iter().map(line).collect();
-    HttpServer::start(move |request| match parameter(request, "query") {
-        Some(_) => HttpReply::status(200, ""),
-        None if request.text().starts_with("DESCRIBE") => HttpReply::status(200, &columns),
-        None => HttpReply::status(200, "input_format_native_allow_types_conversion\nasync_insert\n"),
-    })
-    .expect("a free port")
-}
-
-/// The statement of the last insert begins so.
-fn assert_inserted(server: &HttpServer, expected: &str) {
-    let requests = server.requests();
-    let last = requests.iter().rfind(|request| is_insert(request)).and_then(|request| parameter(request, "query"));
-    let encoded = Url::parse_with_params("http://h", [("query", format!("INSERT INTO `t` {expected}"))]);
-    assert_eq!(last, encoded.expect("a URL").query().and_then(|query| query.strip_prefix("query=")));
+    with_columns("input_format_native_allow_types_conversion\nasync_insert\n", columns)
 }
 
 #[tokio::test]
@@ -208,7 +190,7 @@ async fn rows_that_the_server_refuses_as_native_are_sent_as_json() {
     assert_eq!(inserts(), 4, "JSON");
 }
 
-/// What the table has become meanwhile counts, although nobody asks for it before an insert.
+/// A change of the table is noticed, although no `DESCRIBE` precedes each insert.
 #[tokio::test]
 async fn an_altered_table_is_noticed() {
     let server = Process::start_of(Engine::Current);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use danube_sink::{
     ConnectorError, SinkConnector,
+    prelude::Url,
     testing::{HttpReply, HttpRequest, HttpServer},
 };
 use tokio::{
@@ -29,6 +30,30 @@ fn scripted_with(start: &[&'static str], answers: &[(u16, &'static str)]) -> Htt
     };
     server.script(start.iter().map(|text| (200, *text)).chain(answers.iter().copied()).map(reply));
     server
+}
+
+/// Starts a server with this answer to `initialize`, and a table of these columns: name, type, and kind of default. It takes every
+/// insert.
+pub(super) fn with_columns(known: &'static str, columns: &[(&str, &str, &str)]) -> HttpServer {
+    let line = |(name, kind, default): &(&str, &str, &str)| {
+        format!("{}\n", serde_json::json!({ "name": name, "type": kind, "default_type": default }))
+    };
+    let columns: String = columns.iter().map(line).collect();
+    HttpServer::start(move |request| match parameter(request, "query") {
+        Some(_) => HttpReply::status(200, ""),
+        None if request.text().starts_with("DESCRIBE") => HttpReply::status(200, &columns),
+        None => HttpReply::status(200, known),
+    })
+    .expect("a free port")
+}
+
+/// The statement of the last insert is this, after the table's name.
+#[track_caller]
+pub(super) fn assert_inserted(server: &HttpServer, expected: &str) {
+    let requests = server.requests();
+    let last = requests.iter().rfind(|request| is_insert(request)).and_then(|request| parameter(request, "query"));
+    let encoded = Url::parse_with_params("http://h", [("query", format!("INSERT INTO `t` {expected}"))]);
+    assert_eq!(last, encoded.expect("a URL").query().and_then(|query| query.strip_prefix("query=")));
 }
 
 /// What a parameter of the URL is.
