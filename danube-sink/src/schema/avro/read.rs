@@ -161,10 +161,15 @@ impl<'de> Deserializer<'de> for Reader<'_, 'de> {
     deserialize_as_requested!();
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
+        let (node, start) = (self.node, self.cursor.left);
         let this = self.resolve_union()?;
         match &this.plan.nodes[this.node] {
             Node::Null => visitor.visit_none(),
-            _ => visitor.visit_some(this),
+            _ => {
+                // An enum needs the union: its branch is the variant.
+                this.cursor.left = start;
+                visitor.visit_some(Self { node, ..this })
+            }
         }
     }
 
@@ -192,8 +197,8 @@ impl<'de> Deserializer<'de> for Reader<'_, 'de> {
         let branch = &branches[self.cursor.choice(branches.len(), "a union's branch")?];
         let reader = Reader { node: branch.node, ..self };
         match &reader.plan.nodes[branch.node] {
-            // `["null", "E"]` is read into the Rust enum of `E`.
-            Node::Enum(_) if !variants.contains(&branch.name.as_str()) => {
+            // `["null", "E"]` is read into the Rust enum of `E`, and so is a string.
+            Node::Enum(_) | Node::String if !variants.contains(&branch.name.as_str()) => {
                 reader.deserialize_enum(name, variants, visitor)
             }
             _ => visitor.visit_enum(Union { name: &branch.name, reader }),
