@@ -95,6 +95,16 @@ fn an_optional_union_is_read_into_an_optional_enum() {
     assert_eq!(read(&[4, 2, 1]), Some(Either::Point(Point { x: 1, y: -1 })));
     assert_eq!(read(&[6, 2, b'a']), Some(Either::Text("a".into())));
     assert_eq!(either.read::<Option<i64>>(&[2, 6][..]).unwrap(), Some(3));
+    #[derive(Debug, PartialEq, Deserialize)]
+    enum Shade {
+        #[serde(rename = "long")]
+        Number(i64),
+        Color(Color),
+    }
+    let color = r#"{"type":"enum","name":"Color","namespace":"n","symbols":["RED","GREEN"]}"#;
+    let shade = decoder(SchemaType::Avro, &format!(r#"["long",{color}]"#));
+    assert_eq!(shade.read::<Shade>(&[0, 6][..]).unwrap(), Shade::Number(3));
+    assert_eq!(shade.read::<Shade>(&[2, 2][..]).unwrap(), Shade::Color(Color::Green));
     let word = decoder(SchemaType::Avro, r#"["null","string"]"#);
     assert_eq!(word.read::<Option<Color>>(&[2, 6, b'R', b'E', b'D'][..]).unwrap(), Some(Color::Red));
 }
