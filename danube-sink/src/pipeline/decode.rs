@@ -192,7 +192,8 @@ impl Decoding {
                 self.end_outage();
                 let (id, version) = key.unwrap_or_default();
                 self.schemas.set_missing((id, version), &failure);
-                let reason = format!("schema {id} version {version:?} is not in the registry: {failure}");
+                let version = version.map_or_else(String::new, |version| format!(" version {version}"));
+                let reason = format!("schema {id}{version} cannot be used: {failure}");
                 return self.invalid(run, None, reason, batch);
             }
             Err(failure) => return self.wait(run, batch, &failure),

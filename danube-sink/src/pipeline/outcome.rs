@@ -76,13 +76,14 @@ impl Outcome {
             Err(
                 ConnectorError::Retryable { .. } | ConnectorError::Refused { .. } | ConnectorError::TooLarge { .. },
             ) if left.is_empty() => Self::default(),
-            answer => Self::of_unsettled(left, answer)?,
+            answer => Self::of_unsettled(left, answer, !settled.is_empty())?,
         };
         outcome.delivered.append(settled);
         Ok(outcome)
     }
 
-    fn of_unsettled(batch: PendingRecords, answer: ConnectorResult<()>) -> ConnectorResult<Self> {
+    /// The outcome of the records that were not settled early. `made_progress` says whether others of their batch were.
+    fn of_unsettled(batch: PendingRecords, answer: ConnectorResult<()>, made_progress: bool) -> ConnectorResult<Self> {
         match answer {
             Ok(()) => Ok(Self { delivered: batch, ..Self::default() }),
             Err(error @ ConnectorError::Retryable { retry_after, .. }) => {
@@ -93,7 +94,7 @@ impl Outcome {
             }
             Err(ConnectorError::Refused { .. } | ConnectorError::TooLarge { .. }) => Ok(Self::halved(batch)),
             Err(ConnectorError::InvalidRecord { id, reason }) => Self::without(batch, &id, &reason),
-            Err(ConnectorError::Partial(failure)) => Self::partial(batch, failure),
+            Err(ConnectorError::Partial(failure)) => Self::partial(batch, failure, made_progress),
             Err(fatal) => Err(fatal),
         }
     }
@@ -121,7 +122,7 @@ impl Outcome {
     }
 
     /// What is not named counts as delivered: a name that fits no record must not pass for one.
-    fn partial(batch: PendingRecords, failure: PartialFailure) -> ConnectorResult<Self> {
+    fn partial(batch: PendingRecords, failure: PartialFailure, mut made_progress: bool) -> ConnectorResult<Self> {
         let (text, has_failed, wait) = (failure.to_string(), failure.has_failed(), failure.retry_after);
         let records = batch.records();
         let mut verdicts = failure.verdicts(records.iter().map(|record| record.id()))?.into_iter();
@@ -146,7 +147,7 @@ impl Outcome {
             records.singly().zip(reasons).map(|(record, reason)| Rejected { record, reason }).collect()
         };
         let (rejected, invalid) = (with_reasons(rejected, refused), with_reasons(invalid, unfit));
-        let made_progress = !delivered.is_empty() || !rejected.is_empty() || !invalid.is_empty();
+        made_progress |= !delivered.is_empty() || !rejected.is_empty() || !invalid.is_empty();
         let failure = (!retry.is_empty() && (has_failed || !made_progress)).then_some(text);
         let tried = if tried.contains(&true) { Tried::These(tried) } else { Tried::All };
         Ok(Self { delivered, rejected, invalid, retry, tried, failure, wait, ..Self::default() })

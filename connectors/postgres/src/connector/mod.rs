@@ -81,7 +81,7 @@ pub(crate) struct Target {
     /// For `cdc`: field with the operation (insert, update or delete), such as `attribute:op` or `/op`.
     operation: Option<Field>,
     /// For `cdc`: placeholder that a source sends for an unchanged value; the column keeps its value.
-    #[setting(default = "__debezium_unavailable_value")]
+    #[setting(default = "__debezium_unavailable_value", length = 1..)]
     unavailable_value: String,
     /// For `cdc`: what to do with a truncation of the source's table.
     on_truncate: OnTruncate,

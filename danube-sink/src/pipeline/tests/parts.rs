@@ -82,3 +82,19 @@ async fn a_call_that_fails_after_all_of_its_records_were_settled_counts_no_retry
         bench.end(pipeline).await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn records_that_were_not_tried_count_no_retry_beside_parts_that_are_written() {
+    for part in [Part::Refused, Part::Deferred] {
+        let mut bench = Bench::new();
+        bench.config.on_retries_exhausted = OnRetriesExhausted::Stop;
+        bench.config.max_retries = 0;
+        bench.target.answers([Answer::Parts(2, vec![Part::Ok, part])]);
+        bench.publish(4);
+        let pipeline = bench.start();
+        bench.settled().await;
+        assert_eq!((bench.metric("write_retries_total", ""), bench.broker.dead_letters().len()), (0.0, 0));
+        assert_eq!(bench.target.sizes(), [4, 2], "{part:?}");
+        bench.end(pipeline).await;
+    }
+}

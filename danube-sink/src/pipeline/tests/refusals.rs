@@ -357,7 +357,10 @@ async fn a_schema_that_the_registry_lacks_costs_one_series_of_look_ups() {
     let pipeline = bench.start();
     let took = bench.settled().await;
     assert!(took < 30 * SECOND, "took {took:?}");
-    assert_eq!((bench.broker.dead_letters().len(), bench.ledger.confirmations().len()), (100, 1));
+    let dead_letters = bench.broker.dead_letters();
+    assert_eq!((dead_letters.len(), bench.ledger.confirmations().len()), (100, 1));
+    let reason = &dead_letters[0].1.attributes["x-failure-reason"];
+    assert_eq!(reason, "schema 3 version 1 cannot be used: no such schema");
     bench.end(pipeline).await;
 }
 

@@ -55,6 +55,10 @@ pub(super) enum Part {
     RejectsFirst,
     /// The first record is invalid, the others are not written.
     InvalidFirst,
+    /// One of several records is refused, none is written.
+    Refused,
+    /// No record is tried.
+    Deferred,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,6 +242,8 @@ impl Target {
                 self.ledger.rejected(number(&part[0]));
                 Err(ConnectorError::invalid_record(&part[0], "not what the target takes"))
             }
+            Part::Refused => Err(ConnectorError::refused("a value is out of range")),
+            Part::Deferred => self.partial(part, &[Fate::Deferred]),
         }
     }
 

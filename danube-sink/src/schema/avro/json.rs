@@ -208,7 +208,8 @@ impl Writer<'_> {
         if is_kept { Loss::None } else { loss }
     }
 
-    /// Writes a decimal from a number, a string of digits, or a string of bytes as in Avro's JSON.
+    /// Writes a decimal from a number, a string of digits, or a string of bytes as in Avro's JSON. A string that looks like a number,
+    /// or whose bytes have too many digits, is not taken for bytes.
     fn decimal(
         &mut self,
         value: &JsonValue<'_>,
@@ -223,6 +224,12 @@ impl Writer<'_> {
         };
         let Some(digits) = digits else {
             let bytes = bytes(value).map_err(|_| expected("a decimal"))?;
+            if let JsonValue::String(text) = value {
+                logical::check_decimal(&bytes, 0)?;
+                if text.is_empty() || looks_like_number(text) || !logical::has_precision(&bytes, precision) {
+                    return Err(expected("a decimal of the schema's precision and scale"));
+                }
+            }
             return match fixed {
                 Some(fixed) => self.fixed(fixed, &bytes),
                 None => {
@@ -233,8 +240,7 @@ impl Writer<'_> {
         };
         if let JsonValue::String(text) = value {
             let has_size = fixed.is_none_or(|fixed| fixed.size == text.len());
-            let as_bytes = logical::decimal(text.as_bytes(), 0);
-            if has_size && as_bytes.trim_start_matches('-').len() <= precision {
+            if has_size && logical::has_precision(text.as_bytes(), precision) {
                 return Err(Problem::new("a decimal string that may be digits or bytes: send a number, or a datum"));
             }
         }
@@ -303,6 +309,11 @@ fn bytes(value: &JsonValue<'_>) -> Result<Vec<u8>, Problem> {
         _ => None,
     };
     bytes.ok_or_else(|| expected("bytes: a string of characters up to U+00FF, or a list of numbers up to 255"))
+}
+
+/// Whether a text is a number, perhaps with spaces, or with commas as people write them.
+fn looks_like_number(text: &str) -> bool {
+    text.replace([' ', ','], "").parse::<f64>().is_ok()
 }
 
 fn uuid(text: &str) -> Option<[u8; 16]> {

@@ -8,7 +8,11 @@ use crate::schema::{Problem, requested::Requested};
 /// Maximum number of bytes of a decimal and of digits of its scale: the conversion to digits takes quadratic time.
 pub(super) const MAX_DECIMAL: usize = 1_024;
 
-fn check_decimal(unscaled: &[u8], scale: i64) -> Result<(), Problem> {
+/// Checks a decimal's size.
+///
+/// # Errors
+/// It is more than [`MAX_DECIMAL`].
+pub(super) fn check_decimal(unscaled: &[u8], scale: i64) -> Result<(), Problem> {
     if unscaled.len() > MAX_DECIMAL || scale.unsigned_abs() > MAX_DECIMAL as u64 {
         return Err(Problem::new(format!("a decimal of more than {MAX_DECIMAL} bytes or digits after the point")));
     }
@@ -55,6 +59,11 @@ pub(super) fn decimal(unscaled: &[u8], scale: i64) -> String {
         }
         Err(_) => format!("{number}{}", "0".repeat(scale.unsigned_abs() as usize)),
     }
+}
+
+/// Whether a decimal has at most so many digits.
+pub(super) fn has_precision(unscaled: &[u8], precision: usize) -> bool {
+    decimal(unscaled, 0).trim_start_matches('-').len() <= precision
 }
 
 /// Parses a decimal into its unscaled number; `None` if it is invalid, has more than `scale` digits after the

@@ -161,10 +161,15 @@ impl<'de> Deserializer<'de> for Reader<'_, 'de> {
     deserialize_as_requested!();
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
+        let (node, start) = (self.node, self.cursor.left);
         let this = self.resolve_union()?;
         match &this.plan.nodes[this.node] {
             Node::Null => visitor.visit_none(),
-            _ => visitor.visit_some(this),
+            _ => {
+                // An enum needs the union: its branch is the variant.
+                this.cursor.left = start;
+                visitor.visit_some(Self { node, ..this })
+            }
         }
     }
 
@@ -190,13 +195,15 @@ impl<'de> Deserializer<'de> for Reader<'_, 'de> {
             };
         };
         let branch = &branches[self.cursor.choice(branches.len(), "a union's branch")?];
+        // Rust names have no namespace.
+        let variant = branch.name.rsplit('.').next().unwrap_or(&branch.name);
         let reader = Reader { node: branch.node, ..self };
         match &reader.plan.nodes[branch.node] {
-            // `["null", "E"]` is read into the Rust enum of `E`.
-            Node::Enum(_) if !variants.contains(&branch.name.as_str()) => {
+            // `["null", "E"]` is read into the Rust enum of `E`, and so is a string.
+            Node::Enum(_) | Node::String if !variants.contains(&variant) => {
                 reader.deserialize_enum(name, variants, visitor)
             }
-            _ => visitor.visit_enum(Union { name: &branch.name, reader }),
+            _ => visitor.visit_enum(Union { name: variant, reader }),
         }
     }
 
@@ -216,9 +223,7 @@ impl<'c, 'de> EnumAccess<'de> for Union<'c, 'de> {
     type Variant = Reader<'c, 'de>;
 
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self::Variant), Problem> {
-        // Rust names have no namespace.
-        let name = self.name.rsplit('.').next().unwrap_or(self.name);
-        Ok((seed.deserialize(BorrowedStrDeserializer::new(name))?, self.reader))
+        Ok((seed.deserialize(BorrowedStrDeserializer::new(self.name))?, self.reader))
     }
 }
 

@@ -18,7 +18,10 @@ impl Protobuf {
 }
 
 fn of_fields(message: &MessageDescriptor, nesting: &mut Nesting<String>) -> ColumnKind {
-    nesting.fields(message.full_name().to_owned(), message.fields(), |nesting, field| SchemaColumn {
+    let mut fields: Vec<_> = message.fields().collect();
+    // They are sorted by number; the end of a path is the place in the definition.
+    fields.sort_by_key(|field| field.path().last().copied());
+    nesting.fields(message.full_name().to_owned(), fields.into_iter(), |nesting, field| SchemaColumn {
         name: field.name().to_owned(),
         kind: kind(&field, nesting),
         // A field without presence has a default.

@@ -50,14 +50,18 @@ pub(super) fn scan<'de>(message: &Message, parts: &Parts<'de>, limits: &mut Limi
             sorted &= near <= index;
             near = index;
             if let Some(oneof) = field.oneof {
-                chosen.set(oneof, index);
+                chosen.set(oneof, index, found.len());
             }
             limits.count()?;
             found.push(Sent { field: index, raw });
         }
     }
     if chosen.conflicting {
-        found.retain(|sent| message.fields[sent.field].oneof.is_none_or(|oneof| chosen.is(oneof, sent.field)));
+        let mut places = 0..;
+        found.retain(|sent| {
+            let place = places.next();
+            message.fields[sent.field].oneof.is_none_or(|oneof| place >= chosen.since(oneof))
+        });
     }
     if !sorted {
         found.sort_by_key(|sent| sent.field);
@@ -65,27 +69,34 @@ pub(super) fn scan<'de>(message: &Message, parts: &Parts<'de>, limits: &mut Limi
     Ok(found)
 }
 
-/// The last sent field of each oneof; earlier ones are dropped.
+/// The last sent field of each oneof. Earlier ones are dropped, also what was sent of the same field before another one.
 #[derive(Default)]
 struct Chosen {
-    last: Vec<(usize, usize)>,
+    last: Vec<Choice>,
     conflicting: bool,
 }
 
+struct Choice {
+    oneof: usize,
+    field: usize,
+    /// The place among the sent fields since which no other field of the oneof was sent.
+    since: usize,
+}
+
 impl Chosen {
-    fn set(&mut self, oneof: usize, field: usize) {
-        match self.last.iter_mut().find(|(known, _)| *known == oneof) {
-            Some((_, last)) if *last == field => {}
-            Some((_, last)) => {
-                *last = field;
+    fn set(&mut self, oneof: usize, field: usize, place: usize) {
+        match self.last.iter_mut().find(|choice| choice.oneof == oneof) {
+            Some(choice) if choice.field == field => {}
+            Some(choice) => {
+                *choice = Choice { oneof, field, since: place };
                 self.conflicting = true;
             }
-            None => self.last.push((oneof, field)),
+            None => self.last.push(Choice { oneof, field, since: place }),
         }
     }
 
-    fn is(&self, oneof: usize, field: usize) -> bool {
-        self.last.contains(&(oneof, field))
+    fn since(&self, oneof: usize) -> Option<usize> {
+        self.last.iter().find(|choice| choice.oneof == oneof).map(|choice| choice.since)
     }
 }
 

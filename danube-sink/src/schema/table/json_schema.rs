@@ -1,11 +1,14 @@
 //! The columns of a JSON Schema.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    ptr::from_ref,
+};
 
 use serde_json::Value;
 
 use super::{ColumnKind, Nesting, SchemaColumn, Typed, nested};
-use crate::time_unit::TimeUnit;
+use crate::{json, time_unit::TimeUnit};
 
 /// How many schemas apply to one value, at most; a type of more is [`ColumnKind::Json`].
 const MAX_SCHEMAS: usize = 100;
@@ -16,16 +19,46 @@ const MAX_SCHEMAS: usize = 100;
 /// The definition is not JSON.
 pub(super) fn columns(definition: &str) -> Result<Option<Vec<SchemaColumn>>, String> {
     let root: Value = serde_json::from_str(definition).map_err(|error| format!("not a JSON Schema: {error}"))?;
-    let (kind, _) = Definitions(&root).typed(&[&root], &mut Around::new());
+    let mut written = Written::new();
+    add_written(&root, definition.trim(), &mut written);
+    let definitions = Definitions { root: &root, written: &written };
+    let (kind, _) = definitions.typed(&[&root], &mut Around::new());
     Ok(if let ColumnKind::Struct(columns) = kind { Some(columns) } else { None })
 }
 
 /// The schemas around one, by their addresses.
 type Around = Nesting<*const Value>;
 
+/// The members of each object of a schema, by its address, in the order in which they are written, which [`Value`] does not keep.
+type Written<'s> = HashMap<*const Value, Vec<(&'s String, &'s Value)>>;
+
+/// Adds the objects in a value, whose valid text this is.
+fn add_written<'s>(value: &'s Value, json: &str, written: &mut Written<'s>) {
+    match value {
+        Value::Object(members) => {
+            let mut ordered = Vec::with_capacity(members.len());
+            for (name, json) in json::fields(json).into_iter().flatten() {
+                if let Some((name, member)) = members.get_key_value(&*name) {
+                    add_written(member, json, written);
+                    ordered.push((name, member));
+                }
+            }
+            written.insert(from_ref(value), ordered);
+        }
+        Value::Array(items) => {
+            let texts = json::items(json).into_iter().flatten();
+            items.iter().zip(texts).for_each(|(item, json)| add_written(item, json, written));
+        }
+        _ => {}
+    }
+}
+
 /// The whole schema, into which references point.
 #[derive(Clone, Copy)]
-struct Definitions<'s>(&'s Value);
+struct Definitions<'s> {
+    root: &'s Value,
+    written: &'s Written<'s>,
+}
 
 impl<'s> Definitions<'s> {
     /// The type of a value to which all of these schemas apply.
@@ -34,7 +67,7 @@ impl<'s> Definitions<'s> {
         let Some(first) = schemas.first().filter(|_| applied.len() <= MAX_SCHEMAS) else {
             return (ColumnKind::Json, true);
         };
-        let key = std::ptr::from_ref(self.target(first));
+        let key = from_ref(self.target(first));
         let types = types(&applied);
         let nullable = types.is_empty() || types.contains(&"null");
         let others: Vec<_> = types.into_iter().filter(|name| *name != "null").collect();
@@ -76,7 +109,7 @@ impl<'s> Definitions<'s> {
     }
 
     fn referred(self, schema: &Value) -> Option<&'s Value> {
-        self.0.pointer(schema["$ref"].as_str()?.strip_prefix('#')?)
+        self.root.pointer(schema["$ref"].as_str()?.strip_prefix('#')?)
     }
 
     /// The schema that another one is nothing but a reference to, perhaps with a description.
@@ -107,7 +140,8 @@ impl<'s> Definitions<'s> {
         let names = applied.iter().filter_map(|schema| schema["required"].as_array()).flatten();
         let required: HashSet<_> = names.filter_map(Value::as_str).collect();
         let (mut fields, mut known) = (Vec::<(&str, Vec<&Value>)>::new(), HashMap::new());
-        for (name, field) in applied.iter().filter_map(|schema| schema["properties"].as_object()).flatten() {
+        let properties = applied.iter().filter_map(|schema| self.written.get(&from_ref(&schema["properties"])));
+        for &(name, field) in properties.flatten() {
             let index = *known.entry(name).or_insert(fields.len());
             match fields.get_mut(index) {
                 Some((_, schemas)) => schemas.push(field),

@@ -135,7 +135,7 @@ impl TableSchema {
         self.version
     }
 
-    /// The columns, in the order of the schema.
+    /// The columns, in the order in which the schema has its fields.
     pub fn columns(&self) -> &[SchemaColumn] {
         &self.columns
     }

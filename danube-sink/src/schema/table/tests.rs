@@ -55,23 +55,21 @@ fn a_json_schema_has_a_column_for_each_property() {
             "any": {}, "either": { "oneOf": [{ "type": "string" }, { "type": "integer" }] }
         }
     }"##;
-    let mut found = columns(SchemaType::JsonSchema, definition);
-    found.sort_unstable();
     let expected = [
-        "any: Json?",
-        "at: Timestamp(microseconds, true)",
-        "big: UInt64?",
-        "clock: String?",
-        "day: Date?",
-        "either: Json?",
         "id: Int64",
-        "kind: String",
-        "lines: [(sku String)]",
-        "maybe: Uuid?",
-        "tags: {Bool}?",
         "total: Float64?",
+        "big: UInt64?",
+        "at: Timestamp(microseconds, true)",
+        "day: Date?",
+        "clock: String?",
+        "lines: [(sku String)]",
+        "kind: String",
+        "tags: {Bool}?",
+        "maybe: Uuid?",
+        "any: Json?",
+        "either: Json?",
     ];
-    assert_eq!(found, expected);
+    assert_eq!(columns(SchemaType::JsonSchema, definition), expected);
     let decoder = decoder(SchemaType::JsonSchema, 1, definition);
     let table = decoder.table_schema().unwrap().unwrap();
     let id = table.columns().iter().find(|column| column.name == "id").unwrap();
@@ -219,13 +217,13 @@ fn a_protobuf_message_has_a_column_for_each_field() {
         import "google/protobuf/timestamp.proto";
         import "google/protobuf/wrappers.proto";
         message Order {
-            int64 id = 1; optional string note = 2; google.protobuf.Timestamp at = 3; repeated Line lines = 4;
+            optional string note = 2; int64 id = 1; google.protobuf.Timestamp at = 3; repeated Line lines = 4;
             map<string, uint32> counts = 5; google.protobuf.DoubleValue rate = 6; Order parent = 7; fixed64 big = 8;
             message Line { string sku = 1; }
         }"#;
     let expected = [
-        "id: Int64",
         "note: String?",
+        "id: Int64",
         "at: Timestamp(nanoseconds, true)?",
         "lines: [(sku String)]",
         "counts: {Int64}",

@@ -98,6 +98,21 @@ fn json_is_checked_against_the_schema() {
 }
 
 #[test]
+fn a_string_in_json_that_is_no_decimal_of_the_schema_is_not_read_as_bytes() {
+    let amount = r#"{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}"#;
+    let json = with(AvroEncoding::Json, amount);
+    for wrong in ["19.999", "", "1,50", "1,234.50", " 12.5", "+1.5", "1e3", "NaN", "1.2.3", "twelve euros"] {
+        let error = json.value(json!(wrong).to_string()).unwrap_err().to_string();
+        assert!(error.contains("precision and scale"), "{wrong}: {error}");
+    }
+    for (bytes, expected) in [("\u{4}\u{e2}", "12.50"), ("\u{ff}", "-0.01"), ("-", "0.45"), ("\u{9}5", "23.57")] {
+        assert_eq!(json.value(json!(bytes).to_string()).unwrap(), expected);
+    }
+    let union = with(AvroEncoding::Json, &format!(r#"[{amount},"string"]"#));
+    assert_eq!(union.value(r#""19.999""#).unwrap(), "19.999", "it is a string");
+}
+
+#[test]
 fn a_number_in_json_keeps_every_digit_of_a_decimal() {
     let decimal = |precision: u32, scale: u32| {
         let amount = format!(r#"{{"type":"bytes","logicalType":"decimal","precision":{precision},"scale":{scale}}}"#);

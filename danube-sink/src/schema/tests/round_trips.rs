@@ -136,6 +136,40 @@ fn numbers() -> impl Strategy<Value = Numbers> {
     })
 }
 
+#[derive(Clone, PartialEq, Message)]
+struct Choice {
+    #[prost(oneof = "Chosen", tags = "1, 2")]
+    chosen: Option<Chosen>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum Chosen {
+    #[prost(message, tag = "1")]
+    A(Pair),
+    #[prost(message, tag = "2")]
+    B(Pair),
+}
+
+#[derive(Clone, PartialEq, Message, Serialize)]
+struct Pair {
+    #[prost(int32, optional, tag = "1")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    x: Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    y: Option<i32>,
+}
+
+const CHOICE: &str = r#"syntax = "proto3";
+message Choice { oneof chosen { Pair a = 1; Pair b = 2; } message Pair { optional int32 x = 1; optional int32 y = 2; } }"#;
+
+fn choice() -> impl Strategy<Value = Choice> {
+    (any::<bool>(), any::<Option<i32>>(), any::<Option<i32>>()).prop_map(|(is_a, x, y)| {
+        let pair = Pair { x, y };
+        Choice { chosen: Some(if is_a { Chosen::A(pair) } else { Chosen::B(pair) }) }
+    })
+}
+
 /// The value of `payload()` for a message.
 fn shown(numbers: &Numbers) -> Value {
     let mut value = serde_json::to_value(Numbers { children: Vec::new(), ..numbers.clone() }).unwrap();
@@ -186,6 +220,18 @@ proptest! {
         let twice = [payload.clone(), payload].concat();
         let merged = Numbers::decode(&twice[..]).unwrap();
         prop_assert_eq!(decoder.value(twice).unwrap(), shown(&merged));
+    }
+
+    /// A field of a oneof that is sent again is merged with itself, unless another one was sent in between.
+    #[test]
+    fn a_oneof_in_pieces_by_prost(pieces in vec(choice(), 0..5)) {
+        let payload: Vec<u8> = pieces.iter().flat_map(Message::encode_to_vec).collect();
+        let expected = match Choice::decode(&payload[..]).unwrap().chosen {
+            None => json!({}),
+            Some(Chosen::A(pair)) => json!({ "a": pair }),
+            Some(Chosen::B(pair)) => json!({ "b": pair }),
+        };
+        prop_assert_eq!(decoder(SchemaType::Protobuf, CHOICE).value(payload).unwrap(), expected);
     }
 
     #[test]

@@ -86,6 +86,31 @@ fn avro_is_read_into_the_types_of_a_struct() {
 
 #[cfg(feature = "avro")]
 #[test]
+fn an_optional_union_is_read_into_an_optional_enum() {
+    let point = r#"{"type":"record","name":"Point","namespace":"n","fields":[{"name":"x","type":"int"},{"name":"y","type":"int"}]}"#;
+    let either = decoder(SchemaType::Avro, &format!(r#"["null","long",{point},"string"]"#));
+    let read = |datum: &[u8]| either.read::<Option<Either>>(datum.to_vec()).unwrap();
+    assert_eq!(read(&[0]), None);
+    assert_eq!(read(&[2, 6]), Some(Either::Number(3)));
+    assert_eq!(read(&[4, 2, 1]), Some(Either::Point(Point { x: 1, y: -1 })));
+    assert_eq!(read(&[6, 2, b'a']), Some(Either::Text("a".into())));
+    assert_eq!(either.read::<Option<i64>>(&[2, 6][..]).unwrap(), Some(3));
+    #[derive(Debug, PartialEq, Deserialize)]
+    enum Shade {
+        #[serde(rename = "long")]
+        Number(i64),
+        Color(Color),
+    }
+    let color = r#"{"type":"enum","name":"Color","namespace":"n","symbols":["RED","GREEN"]}"#;
+    let shade = decoder(SchemaType::Avro, &format!(r#"["long",{color}]"#));
+    assert_eq!(shade.read::<Shade>(&[0, 6][..]).unwrap(), Shade::Number(3));
+    assert_eq!(shade.read::<Shade>(&[2, 2][..]).unwrap(), Shade::Color(Color::Green));
+    let word = decoder(SchemaType::Avro, r#"["null","string"]"#);
+    assert_eq!(word.read::<Option<Color>>(&[2, 6, b'R', b'E', b'D'][..]).unwrap(), Some(Color::Red));
+}
+
+#[cfg(feature = "avro")]
+#[test]
 fn a_container_is_read_into_a_requested_list() {
     #[derive(Debug, PartialEq, Deserialize)]
     struct Order {

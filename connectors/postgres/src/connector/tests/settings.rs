@@ -27,6 +27,9 @@ fn a_mode_has_the_keys_that_it_needs_and_no_others() {
         assert!(report.contains("`operation`") && report.contains("connector.toml:"), "{invalid}: {report}");
     }
     assert!(diagnostics("columns = { a = 'a' }").contains("not a record field"));
+    let empty =
+        diagnostics("mode = 'cdc'\nkey = ['a']\noperation = '/op'\ncolumns = { a = '/a' }\nunavailable_value = ''");
+    assert!(empty.contains("`unavailable_value`"), "it would be every empty value: {empty}");
 }
 
 #[test]
