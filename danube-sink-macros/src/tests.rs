@@ -38,6 +38,31 @@ fn each_input_expands_to_the_code_in_its_file() {
     );
 }
 
+/// The compiler knows whether a type is the trait's error under another name.
+#[test]
+fn only_a_result_of_certainly_another_error_is_refused() {
+    let is_refused = |result: &str| {
+        let result: TokenStream = result.parse().unwrap();
+        let item = quote!(
+            impl SinkConnector for Sink {
+                async fn initialize(&mut self, _: ConnectorConfig) -> #result {
+                    Ok(())
+                }
+                async fn process_batch(&mut self, _: Vec<SinkRecord>) -> ConnectorResult<()> {
+                    Ok(())
+                }
+            }
+        );
+        expand::sink_connector(TokenStream::new(), item).to_string().contains("compile_error")
+    };
+    for error in ["ConnectorError", "danube_sink::ConnectorError", "SinkError", "Error", "crate::Error"] {
+        assert!(!is_refused(&format!("Result<(), {error}>")), "{error}");
+    }
+    for error in ["String", "Box<dyn Error>", "&'static str", "()", "io::Error", "std::io::Error"] {
+        assert!(is_refused(&format!("Result<(), {error}>")), "{error}");
+    }
+}
+
 /// An item as the compiler has it after the macros.
 fn expanded(mut item: Item) -> TokenStream {
     let attributes = match &mut item {

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{report::Diagnostics, schema::ValueType, value::Table};
 
-const URLS: ValueType = ValueType::array(&ValueType::HttpUrl { example: "http://broker:9040/metrics", query: true });
+const URLS: ValueType = ValueType::array(&ValueType::MetricsUrl);
 
 settings! {
     /// The core settings of a connector: the keys at the root of the file. `[processing]` and `[retry]` may hold some of them
@@ -105,7 +105,7 @@ settings! {
         /// The connector reports a difference. A broker inside the process has no such endpoint.
         broker_metrics_urls: Vec<String> = literal("[]", Vec::new()) of URLS, in [Root], example "[\"http://broker:9040/metrics\"]";
         /// Admin service of the broker, such as `http://broker:50051`, for the command `subscription reset`
-        danube_admin_url: Option<String> = none of ValueType::HttpUrl { example: "http://broker:50051", query: false }, in [Root];
+        danube_admin_url: Option<String> = none of ValueType::HttpUrl { example: "http://broker:50051" }, in [Root];
         /// CA certificates that the broker's certificate may be signed by (PEM); for `https`
         ///
         /// A relative path begins at the current folder. The files of certificates and keys are read again for each new

@@ -153,6 +153,7 @@ fn of_type(value_type: &ValueType) -> Value {
         }
         ValueType::Url => json!({ "type": "string", "pattern": "^[A-Za-z0-9+.-]+:." }),
         ValueType::ServiceUrl | ValueType::HttpUrl { .. } => json!({ "type": "string", "pattern": "^https?://[^/]" }),
+        ValueType::MetricsUrl => json!({ "type": "string", "pattern": "^http://[^/]" }),
         ValueType::IpAddress => {
             json!({ "anyOf": [{ "type": "string", "format": "ipv4" }, { "type": "string", "format": "ipv6" }] })
         }

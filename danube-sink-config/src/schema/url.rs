@@ -26,6 +26,14 @@ pub(super) const fn is_http(text: &str) -> bool {
     scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https")
 }
 
+/// Whether it is an `http` URL with its slashes, as a client connects to it that knows no other.
+pub(super) const fn is_http_without_tls(text: &str) -> bool {
+    match text.as_bytes().split_at_checked(b"http://".len()) {
+        Some((_, [b'/' | b'\\', ..])) | None => false,
+        Some((start, _)) => start.eq_ignore_ascii_case(b"http://"),
+    }
+}
+
 /// Whether a URL with a host has a user or a password.
 pub(super) const fn has_login(text: &str) -> bool {
     let (_, behind) = split(text.as_bytes(), b":");
@@ -156,6 +164,16 @@ mod tests {
         }
         for text in ["http://a:80", "http://a/b@c", "http://a?b@c", "http://a#@", "http://a\\@b"] {
             assert!(!has_login(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_url_without_tls_has_its_scheme_and_slashes() {
+        for text in ["http://a", "HTTP://a:80/b?c"] {
+            assert!(is_http_without_tls(text), "{text}");
+        }
+        for text in ["https://a", "http:a", "http:/a", "http:\\\\a", "http:///a", "ftp://a"] {
+            assert!(!is_http_without_tls(text), "{text}");
         }
     }
 

@@ -45,9 +45,10 @@ impl ValueType {
             }
             Self::Url => "a complete URL, such as `https://example.com/path`",
             Self::ServiceUrl => "the URL of a broker, such as `http://localhost:6650`",
-            Self::HttpUrl { example, .. } => {
+            Self::HttpUrl { example } => {
                 return ConstStr::new("an `http` or `https` URL such as `").with(example).with("`");
             }
+            Self::MetricsUrl => "an `http` URL such as `http://broker:9040/metrics`",
             Self::IpAddress => "an IP address without a port, such as `127.0.0.1`, `0.0.0.0` or `::`",
             Self::HttpStatuses => {
                 "an HTTP status from 200 to 599 such as `409`, or several such as `\"4xx\"` or `\"500-504\"`"
@@ -151,7 +152,7 @@ impl ValueType {
                 }
             }
             Self::Field { .. } | Self::Pointer if !is_pointer(text) => Self::Pointer.violated("not a JSON pointer"),
-            Self::Url | Self::ServiceUrl | Self::HttpUrl { .. } => self.violation_of_url(text),
+            Self::Url | Self::ServiceUrl | Self::HttpUrl { .. } | Self::MetricsUrl => self.violation_of_url(text),
             Self::IpAddress if !url::may_be_ip(text) => self.violated(NOT_AN_ADDRESS),
             _ => None,
         }
@@ -162,12 +163,15 @@ impl ValueType {
         if let Some(flaw) = url::flaw(text) {
             return self.violated(flaw);
         }
-        let (not_http, takes_query) = match self {
-            Self::ServiceUrl => ("the URL of a broker begins with `http` or `https`", false),
-            Self::HttpUrl { query, .. } => ("not an `http` or `https` URL", *query),
+        let (is_http, not_http, takes_query) = match self {
+            Self::ServiceUrl => (url::is_http(text), "the URL of a broker begins with `http` or `https`", false),
+            Self::HttpUrl { .. } => (url::is_http(text), "not an `http` or `https` URL", false),
+            Self::MetricsUrl => {
+                (url::is_http_without_tls(text), "not an `http` URL: a broker serves metrics without TLS", true)
+            }
             _ => return None,
         };
-        if !url::is_http(text) {
+        if !is_http {
             self.violated(not_http)
         } else if url::has_login(text) {
             violation("a broker's URL has no user and no password", ConstStr::new(TOKEN))

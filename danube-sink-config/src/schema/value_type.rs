@@ -46,13 +46,13 @@ pub enum ValueType {
     Url,
     /// The URL of a broker, without user, password, query and fragment.
     ServiceUrl,
-    /// The URL of an HTTP endpoint, without user and password.
+    /// The URL of an HTTP endpoint, without user, password, query and fragment.
     HttpUrl {
         /// An example for help and templates.
         example: &'static str,
-        /// It may have a query.
-        query: bool,
     },
+    /// The URL of a broker's metrics, by HTTP without TLS, without user and password.
+    MetricsUrl,
     /// An IP address, of version 4 or 6, without a port.
     IpAddress,
     /// An HTTP status from 200 to 599, or several: `409`, `"4xx"` or `"500-504"`.

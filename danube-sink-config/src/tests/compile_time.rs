@@ -178,7 +178,10 @@ fn the_build_reports_what_the_start_would_report() {
         ("[[lake.topic_mappings]]", "[lake.topic_mappings]"),
         ("[[lake.topic_mappings]]", "[[lake.topic_mapping]]"),
         ("url =", "url = x\nurl ="),
-        ("[lake]\n", "metrics_address = \"1.2.3\"\nlog_format = \"xml\"\nbroker_metrics_urls = [\"a:1\", 1]\n[lake]\n"),
+        (
+            "[lake]\n",
+            "metrics_address = \"1.2.3\"\nlog_format = \"xml\"\nbroker_metrics_urls = [\"https://a\", 1]\n[lake]\n",
+        ),
         ("[lake]\n", "danube_admin_url = \"http://\"\nmax_unacked_messages = 0\non_mass_refusal = 1\n[lake]\n"),
         ("size = 3", "partitions = 1001\nsole_consumer = 1\non_mass_refusal = \"skip\"\nmax_unacked_messages = \"1\""),
     ];

@@ -39,7 +39,7 @@ fn every_key_is_read() {
         create_topics = true
         on_mass_refusal = "go-on"
         max_unacked_messages = 10000
-        broker_metrics_urls = ["http://a:9040/metrics", "https://b/metrics"]
+        broker_metrics_urls = ["http://a:9040/metrics", "HTTP://b/metrics?broker=1"]
         danube_admin_url = "http://broker:50051"
         [processing]
         metrics_address = "127.0.0.1"
@@ -56,7 +56,7 @@ fn every_key_is_read() {
     assert_eq!(core.metrics_address, Ipv4Addr::LOCALHOST);
     assert_eq!((core.log_format, core.on_mass_refusal), (LogFormat::Json, OnMassRefusal::GoOn));
     assert_eq!((core.create_topics, core.max_unacked_messages), (true, Some(10_000)));
-    assert_eq!(core.broker_metrics_urls, ["http://a:9040/metrics", "https://b/metrics"]);
+    assert_eq!(core.broker_metrics_urls, ["http://a:9040/metrics", "HTTP://b/metrics?broker=1"]);
     assert_eq!(core.danube_admin_url.as_deref(), Some("http://broker:50051"));
     let mapping = &core.mappings[0];
     assert_eq!((mapping.create_topics, mapping.partitions, mapping.max_unacked_messages), (false, Some(1000), Some(1)));
@@ -82,7 +82,7 @@ metrics_port = 0
 log_format = "xml"
 on_mass_refusal = "skip"
 max_unacked_messages = 10001
-broker_metrics_urls = ["broker:9040", "ftp://broker", 9040, "http://broker:9040/metrics"]
+broker_metrics_urls = ["broker:9040", "https://broker", 9040, "http://broker:9040/metrics"]
 danube_admin_url = "broker:50051"
 partitions = 3"#;
     let report = report(&file(root, "partitions = 0\nsingle_writer = \"yes\"\nlog_format = \"json\""));
@@ -106,19 +106,19 @@ error: connector.toml:6:24: `max_unacked_messages`: the number is out of range
      |                        ^^^^^
    help: write an integer from 1 to 10000; the default is learnt from the messages that arrive
 
-error: connector.toml:7:24: `broker_metrics_urls`: not an `http` or `https` URL
-   7 | broker_metrics_urls = ["broker:9040", "ftp://broker", 9040, "http://broker:9040/metrics"]
+error: connector.toml:7:24: `broker_metrics_urls`: not an `http` URL: a broker serves metrics without TLS
+   7 | broker_metrics_urls = ["broker:9040", "https://broker", 9040, "http://broker:9040/metrics"]
      |                        ^^^^^^^^^^^^^
-   help: write an `http` or `https` URL such as `http://broker:9040/metrics`; the default is `[]`
+   help: write an `http` URL such as `http://broker:9040/metrics`; the default is `[]`
 
-error: connector.toml:7:39: `broker_metrics_urls`: not an `http` or `https` URL
-   7 | broker_metrics_urls = ["broker:9040", "ftp://broker", 9040, "http://broker:9040/metrics"]
-     |                                       ^^^^^^^^^^^^^^
-   help: write an `http` or `https` URL such as `http://broker:9040/metrics`; the default is `[]`
+error: connector.toml:7:39: `broker_metrics_urls`: not an `http` URL: a broker serves metrics without TLS
+   7 | broker_metrics_urls = ["broker:9040", "https://broker", 9040, "http://broker:9040/metrics"]
+     |                                       ^^^^^^^^^^^^^^^^
+   help: write an `http` URL such as `http://broker:9040/metrics`; the default is `[]`
 
-error: connector.toml:7:55: `broker_metrics_urls`: expected a string, found an integer
-   7 | broker_metrics_urls = ["broker:9040", "ftp://broker", 9040, "http://broker:9040/metrics"]
-     |                                                       ^^^^
+error: connector.toml:7:57: `broker_metrics_urls`: expected a string, found an integer
+   7 | broker_metrics_urls = ["broker:9040", "https://broker", 9040, "http://broker:9040/metrics"]
+     |                                                         ^^^^
    help: write it in double quotes; the default is `[]`
 
 error: connector.toml:8:20: `danube_admin_url`: not an `http` or `https` URL

@@ -136,6 +136,8 @@ fn the_schema_refuses_what_the_reader_refuses() {
         ("[http_sink]", "metrics_address = \"1.2.3.256\"\n[http_sink]"),
         ("[http_sink]", "broker_metrics_urls = \"http://a\"\n[http_sink]"),
         ("[http_sink]", "broker_metrics_urls = [\"a:9040\"]\n[http_sink]"),
+        ("[http_sink]", "broker_metrics_urls = [\"https://a\"]\n[http_sink]"),
+        ("[http_sink]", "broker_metrics_urls = [\"http:a\"]\n[http_sink]"),
         ("[http_sink]", "danube_admin_url = \"a:50051\"\n[http_sink]"),
         ("[http_sink]", "max_unacked_messages = 10001\n[http_sink]"),
         ("[http_sink]", "partitions = 3\n[http_sink]"),

@@ -5,7 +5,10 @@ use quote::ToTokens;
 use syn::{FnArg, GenericArgument, ImplItemFn, PathArguments, ReturnType, Type};
 
 use super::model::{METHODS, Method};
-use crate::{diagnostics::Diagnostics, field::syntax::type_word};
+use crate::{
+    diagnostics::Diagnostics,
+    field::syntax::{type_word, ungrouped_type},
+};
 
 /// Reports the first error of a method.
 pub(super) fn check(method: &Method, written: &ImplItemFn, diagnostics: &mut Diagnostics) {
@@ -67,13 +70,21 @@ fn is_another(ty: &Type, wanted: &str) -> bool {
     word != wanted && METHODS.iter().any(|method| method.argument.is_some_and(|other| word == other))
 }
 
-/// A type that is no path, or a `Result` with an error that is not the trait's. An alias hides its error type.
+/// A type that is no path, or a `Result` with what is certainly another error. An alias hides its error type, and the trait's
+/// may be imported under another name.
 fn is_another_result(ty: &Type) -> bool {
     let Type::Path(path) = ty else { return !matches!(ty, Type::Group(_)) };
     let arguments = path.path.segments.last().map(|last| &last.arguments);
     let Some(PathArguments::AngleBracketed(arguments)) = arguments else { return false };
-    match arguments.args.get(1) {
-        Some(GenericArgument::Type(error)) => type_word(error).is_none_or(|word| word != "ConnectorError"),
+    matches!(arguments.args.get(1), Some(GenericArgument::Type(error)) if is_another_error(error))
+}
+
+fn is_another_error(ty: &Type) -> bool {
+    let Type::Path(error) = ungrouped_type(ty) else { return true };
+    let mut words = error.path.segments.iter().rev().map(|segment| &segment.ident);
+    match (words.next(), words.next()) {
+        (Some(word), _) if ["String", "str", "Box"].iter().any(|other| word == other) => true,
+        (Some(word), Some(module)) => word == "Error" && module == "io",
         _ => false,
     }
 }

@@ -19,7 +19,7 @@ mod scrape;
 #[cfg(feature = "dev")]
 mod tests;
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{collections::BTreeSet, panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::{FutureExt, future::join_all};
 use tokio::{
@@ -72,8 +72,10 @@ pub(crate) fn start(
     if audited.is_empty() {
         return None;
     }
+    // The counters of a URL that is listed twice would count twice.
+    let urls: BTreeSet<_> = config.broker_metrics_urls.iter().collect();
     let task = Task {
-        brokers: config.broker_metrics_urls.iter().map(|url| BrokerCounters::new(url)).collect(),
+        brokers: urls.into_iter().map(|url| BrokerCounters::new(url)).collect(),
         mappings: audited.into_iter().map(|settings| AuditedMapping::new(settings, observer)).collect(),
         observer: observer.clone(),
         interval,

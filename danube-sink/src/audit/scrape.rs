@@ -23,12 +23,13 @@ const MAX_PAGE_BYTES: usize = 64 * 1024 * 1024;
 /// Published messages by topic or partition.
 pub(crate) type Counts = HashMap<String, u64>;
 
-/// Checks that the loss audit supports the metrics URLs.
+/// Checks that the loss audit supports the metrics URLs, also of a configuration that is made in code.
 ///
 /// # Errors
 /// [`ConnectorError::Configuration`] for an `https` URL.
 pub(crate) fn check(urls: &[String]) -> ConnectorResult<()> {
-    match urls.iter().find(|url| !url.starts_with("http://")) {
+    let is_http = |url: &str| url.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("http://"));
+    match urls.iter().find(|url| !is_http(url)) {
         None => Ok(()),
         Some(url) => Err(ConnectorError::configuration(format!(
             "broker_metrics_urls: {}: only http is supported, since a Danube broker serves metrics without TLS. Use that \
@@ -159,7 +160,7 @@ danube_topic_messages_in_total{topic="/default/cut
 
     #[test]
     fn https_is_a_configuration_error() {
-        check(&["http://a:9040/metrics".to_owned()]).unwrap();
+        check(&["http://a:9040/metrics".to_owned(), "HTTP://b:9040/metrics".to_owned()]).unwrap();
         let error = check(&["http://a".to_owned(), "https://b/metrics".to_owned()]).unwrap_err();
         assert!(matches!(error, ConnectorError::Configuration { .. }));
         assert!(error.to_string().contains("https://b/metrics: only http is supported"), "{error}");

@@ -278,7 +278,8 @@ fn spool_command() -> clap::Command {
              payload_text, or payload_base64 if it is no text.\n\n\
              It includes records of mappings that are no longer configured, and records that could not be delivered because \
              their checksum is wrong, with \"damaged\": true. It settles nothing: the records stay in the spool.\n\n\
-             Exit codes: 0 all records are exported; 1 some cannot be read; it says how many.",
+             Exit codes: 0 all records are exported; 1 some cannot be read; it says which files, and how many \
+             records as far as that is known.",
         )
         .arg(
             Arg::new("output")

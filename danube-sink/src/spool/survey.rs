@@ -1,7 +1,7 @@
 //! A survey of a connector's spool: what its folder has, whatever process wrote it.
 //!
 //! It changes nothing and holds no lock, so that it may be made while the connector runs. Files may then be removed between
-//! two reads: their records are settled.
+//! two reads: their records are settled. What cannot be read hides nothing else.
 
 use std::{
     io,
@@ -33,15 +33,17 @@ pub(crate) struct Survey {
     pub(crate) generations: Vec<SurveyedGeneration>,
     /// Copies of damaged segments.
     pub(crate) damaged: Vec<PathBuf>,
+    /// Why the copies cannot be listed.
+    pub(crate) unreadable: Vec<String>,
 }
 
 /// The folder of one process.
 pub(crate) struct SurveyedGeneration {
     pub(crate) number: u64,
-    /// The process lives.
-    pub(crate) is_locked: bool,
+    /// The process lives; `None` if that cannot be read.
+    pub(crate) is_locked: Option<bool>,
     pub(crate) logs: Vec<SurveyedLog>,
-    /// Why logs cannot be read.
+    /// Why the lock, logs or segments cannot be read.
     pub(crate) unreadable: Vec<String>,
 }
 
@@ -57,6 +59,8 @@ pub(crate) struct Exported {
     pub(crate) records: Vec<ExportedRecord>,
     /// Records that cannot be read.
     pub(crate) unreadable: u64,
+    /// Why the whole segment cannot be read.
+    pub(crate) error: Option<io::Error>,
 }
 
 #[derive(Debug)]
@@ -71,9 +75,10 @@ impl Survey {
     pub(crate) fn read(data_dir: &Path, connector: &str) -> io::Result<Self> {
         let folder = root_of(data_dir, connector);
         let generations = numbers(&folder)?.into_iter().map(|number| SurveyedGeneration::read(&folder, number));
-        let copies = damaged_of(&folder);
-        let damaged = names(&copies)?.iter().map(|name| copies.join(name)).collect();
-        Ok(Self { generations: generations.collect::<io::Result<_>>()?, damaged, folder })
+        let (copies, mut unreadable) = (damaged_of(&folder), Vec::new());
+        let names = readable(names(&copies), &mut unreadable).unwrap_or_default();
+        let damaged = names.iter().map(|name| copies.join(name)).collect();
+        Ok(Self { generations: generations.collect(), damaged, unreadable, folder })
     }
 
     /// The logs of all generations.
@@ -91,28 +96,27 @@ impl Survey {
         self.logs().map(|log| log.size.bytes).sum()
     }
 
-    /// Why logs cannot be read.
+    /// Why anything cannot be read.
     pub(crate) fn unreadable(&self) -> impl Iterator<Item = &str> {
-        self.generations.iter().flat_map(|generation| &generation.unreadable).map(String::as_str)
+        let of_generations = self.generations.iter().flat_map(|generation| &generation.unreadable);
+        of_generations.chain(&self.unreadable).map(String::as_str)
     }
 }
 
 impl SurveyedGeneration {
-    fn read(root: &Path, number: u64) -> io::Result<Self> {
+    fn read(root: &Path, number: u64) -> Self {
         let folder = folder_of(root, number);
-        let mut generation = Self { number, is_locked: is_locked(&folder)?, logs: Vec::new(), unreadable: Vec::new() };
-        for log in logs(&folder)? {
-            match SurveyedLog::read(&log) {
-                Ok(found) => generation.logs.extend(found),
-                Err(error) => generation.unreadable.push(error.to_string()),
-            }
-        }
-        Ok(generation)
+        let mut unreadable = Vec::new();
+        let is_locked = readable(is_locked(&folder), &mut unreadable);
+        let folders = readable(logs(&folder), &mut unreadable).unwrap_or_default();
+        let logs = folders.iter().filter_map(|log| SurveyedLog::read(log, &mut unreadable)).collect();
+        Self { number, is_locked, logs, unreadable }
     }
 }
 
 impl SurveyedLog {
-    fn read(folder: &Path) -> io::Result<Option<Self>> {
+    /// `None` if there is none, or if it cannot be read.
+    fn read(folder: &Path, unreadable: &mut Vec<String>) -> Option<Self> {
         let mut read = FoundLog::read(folder);
         for _ in 1..READS {
             match read {
@@ -120,10 +124,10 @@ impl SurveyedLog {
                 _ => break,
             }
         }
-        let Some(found) = read? else { return Ok(None) };
+        let found = readable(read, unreadable)??;
         let (records, bytes) = (found.unsettled(), found.segments().bytes());
-        let oldest = if records > 0 { oldest(&found)? } else { None };
-        Ok(Some(Self { size: SpoolSize { records, bytes, oldest }, found }))
+        let oldest = if records > 0 { readable(oldest(&found), unreadable).flatten() } else { None };
+        Some(Self { size: SpoolSize { records, bytes, oldest }, found })
     }
 
     /// The topic and the subscription of its mapping.
@@ -137,15 +141,22 @@ impl SurveyedLog {
     }
 
     /// Reads its unsettled records, a segment at a time. Blocks.
-    pub(crate) fn export(&self) -> impl Iterator<Item = io::Result<Exported>> {
+    pub(crate) fn export(&self) -> impl Iterator<Item = Exported> {
         self.found.segments().with_unsettled().map(|segment| self.of_segment(segment))
     }
 
-    fn of_segment(&self, segment: &Segment) -> io::Result<Exported> {
+    fn of_segment(&self, segment: &Segment) -> Exported {
         let settled = self.found.segments().settled();
         let unsettled = |range: Range<u64>| range.filter(|position| !settled.contains(*position)).count() as u64;
         let mut exported = Exported::default();
-        let Some(contents) = present(Contents::read(&segment.path))? else { return Ok(exported) };
+        let contents = match present(Contents::read(&segment.path)) {
+            Ok(Some(contents)) => contents,
+            Ok(None) => return exported,
+            Err(error) => {
+                let unreadable = self.found.segments().unsettled_of(segment);
+                return Exported { unreadable, error: Some(error), ..exported };
+            }
+        };
         let mut next = segment.first;
         for found in contents.take_while(|found| found.frame.first < segment.end) {
             exported.unreadable += unsettled(next..found.frame.first);
@@ -159,7 +170,7 @@ impl SurveyedLog {
             }
         }
         exported.unreadable += unsettled(next..segment.end);
-        Ok(exported)
+        exported
     }
 }
 
@@ -194,6 +205,11 @@ fn oldest(found: &FoundLog) -> io::Result<Option<u64>> {
     let Some(mut contents) = present(Contents::read(&segment.path))? else { return Ok(None) };
     let frame = contents.find(|found| found.frame.end() > low);
     Ok(frame.and_then(|found| found.frame.batch()).map(|batch| batch.spooled))
+}
+
+/// What was read; `None` after an error, which joins the others.
+fn readable<T>(read: io::Result<T>, unreadable: &mut Vec<String>) -> Option<T> {
+    read.map_err(|error| unreadable.push(error.to_string())).ok()
 }
 
 /// A file's contents; `None` if it was removed.

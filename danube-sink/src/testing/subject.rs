@@ -36,7 +36,8 @@ pub trait Subject: Send + Sync + 'static {
     /// Number of records in the target, whatever their payloads. Each accepted payload must be one more, also one that is not from [`payload`](Self::payload).
     ///
     /// With it, the kit finds a connector that returns `Ok` for a record that it neither wrote nor rejected. The default returns
-    /// `None`, for unknown: the report then notes how many payloads of other types were accepted.
+    /// `None`, for unknown: the report then notes how many payloads of other types were accepted. It does so as well for hostile
+    /// values, keys and attributes of an [idempotent](Self::idempotent) subject, whose target may hold them as one record.
     fn count(&self) -> impl Future<Output = Option<u64>> + Send {
         async { None }
     }

@@ -333,6 +333,29 @@ async fn what_cannot_be_exported_is_counted_and_an_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_generation_and_a_copy_that_cannot_be_read_are_named_beside_the_other_records() {
+    let setup = Setup::new("spool_unreadable_generation");
+    setup.left(&[b"{}".as_slice(); 3]).await;
+    // A file in the place of a folder, and a folder in the place of a file.
+    fs::write(setup.root().join("00000007"), "").expect("written");
+    fs::create_dir_all(setup.root().join("damaged/copy.segment")).expect("a folder");
+    let (code, stdout, stderr) = setup.without_broker("good", &["spool", "export"]).await;
+    assert_eq!((code, stdout.lines().count()), (Some(1), 3), "{stderr}");
+    assert!(
+        stderr.starts_with("error: some records cannot be read and are not exported\n  cannot be read: "),
+        "{stderr}"
+    );
+    assert!(["00000007", "copy.segment"].iter().all(|name| stderr.contains(name)), "{stderr}");
+    let status = setup.status().await;
+    assert_eq!((&status["records"], &status["generations"][1]["in_use"]), (&3.into(), &Value::Null), "{status}");
+    // A process may have it.
+    let (code, _, stderr) = setup.without_broker("good", &["spool", "drain"]).await;
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.starts_with("error: generation 7 of the spool ") && stderr.contains("may be in use"), "{stderr}");
+    assert_eq!(setup.status().await["records"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_commands_need_data_dir() {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("no-data-dir-{}.toml", std::process::id()));
     let text = format!("danube_service_url = \"{NO_BROKER}\"\n\n[[scripted.topic_mappings]]\ntopic = \"/default/a\"\n");

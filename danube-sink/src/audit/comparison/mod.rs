@@ -30,6 +30,8 @@ pub(super) struct Comparison {
     missing_before: u64,
     /// Messages in offset gaps at the baseline; later gaps are reported separately.
     gaps_before: u64,
+    /// Missing messages since the baseline that are in offset gaps.
+    missing_in_gaps: u64,
     last_received: u64,
     /// Messages received when all counters were last read.
     received_at_count: u64,
@@ -86,6 +88,7 @@ impl Comparison {
             reported: 0,
             missing_before: 0,
             gaps_before: before.gap_messages,
+            missing_in_gaps: 0,
             last_received: before.received,
             received_at_count: before.received,
             offset_restarts: before.offset_restarts,
@@ -198,6 +201,7 @@ impl Comparison {
     fn newly_missing(&mut self, growth: &Growth, after: &Intake) -> Option<Finding> {
         let missing = self.lost()?;
         let gaps = after.gap_messages.saturating_sub(self.gaps_before);
+        self.missing_in_gaps = self.missing_in_gaps.max(missing.min(gaps));
         let is_silent = self.silence.checks > 0;
         if missing <= self.reported.max(gaps) || is_silent && self.silence.has_reported_missing {
             return None;
@@ -225,7 +229,8 @@ impl Comparison {
     }
 
     fn reset(&mut self, before: &Intake, after: &Intake) {
-        let missing_before = self.missing_before + self.reported;
+        // Those reported include those in gaps.
+        let missing_before = self.missing_before + self.reported.max(self.missing_in_gaps);
         *self = Self { missing_before, starts: after.starts, ..Self::new(before) };
     }
 }

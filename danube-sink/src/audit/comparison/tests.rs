@@ -109,6 +109,37 @@ fn offset_gaps_are_not_reported_twice() {
 }
 
 #[test]
+fn a_reset_keeps_the_messages_in_offset_gaps() {
+    let gap = Intake { gap_messages: 40, ..intake(60) };
+    let skipped = || {
+        let mut comparison = Comparison::new(&intake(0));
+        for growth in [100, 0, 0] {
+            comparison.check(&took(growth), None, &gap, &gap);
+        }
+        assert_eq!(comparison.missing(), Some(40));
+        comparison
+    };
+    let quiet = |mut comparison: Comparison, intake: &Intake| {
+        for _ in 0..3 {
+            assert_eq!(comparison.check(&took(0), None, intake, intake), []);
+        }
+        assert_eq!(comparison.missing(), Some(40));
+    };
+    // The broker and its metrics are away at one check.
+    let mut comparison = skipped();
+    let away = Intake { is_attached: false, ..gap.clone() };
+    comparison.check(&Growth { is_complete: false, ..took(0) }, Some(60), &away, &away);
+    let back = Growth { is_uncertain: true, ..took(0) };
+    assert_eq!(comparison.check(&back, None, &gap, &gap), [Finding::Reset]);
+    quiet(comparison, &gap);
+    // Another process takes over, and leaves.
+    let mut comparison = skipped();
+    let again = Intake { starts: 1, ..gap.clone() };
+    assert_eq!(comparison.check(&took(0), None, &again, &again), []);
+    quiet(comparison, &again);
+}
+
+#[test]
 fn a_reset_counter_that_passed_its_old_value_is_detected() {
     let mut comparison = Comparison::new(&intake(50));
     // 2 300 arrived before the broker was killed; its new counter is at 259, and none of those arrives.

@@ -79,6 +79,20 @@ async fn without_an_audit_a_restart_with_continuing_offsets_is_a_possible_loss()
 }
 
 #[tokio::test]
+async fn a_metrics_url_that_is_listed_twice_counts_once() {
+    let broker = broker(Realism::default(), 10).await;
+    let target = Target::default();
+    let mut config = config(&broker, Exclusive, false);
+    config.broker_metrics_urls.push(config.broker_metrics_urls[0].clone());
+    let running = Running::start(&config, &target).await;
+    publish(&broker, 40).await;
+    target.holds(40).await;
+    running.checks(4).await;
+    assert_eq!(running.metric("audit_missing_messages").await, Some(0));
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn unreadable_metrics_of_one_broker_do_not_affect_the_others() {
     let broker = broker(Realism { live_tail_skips: true, ..Realism::default() }, 10).await;
     let target = Target::default();

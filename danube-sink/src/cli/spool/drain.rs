@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{LoadedConnector, line, survey};
+use super::{LoadedConnector, line, lines_of_unreadable, survey};
 use crate::{
     cli::{failure::Failure, logged, output::print_progress},
     config::ConnectorConfig,
     error::{ConnectorError, ConnectorResult},
     runtime::SinkRuntime,
-    spool::Survey,
+    spool::{Survey, SurveyedGeneration},
 };
 
 /// Delivers the records until the spool is empty, a signal arrives, or the time is over.
@@ -47,26 +47,32 @@ async fn over(timeout: Option<Duration>) {
 }
 
 /// # Errors
-/// [`ConnectorError::Fatal`] if another process uses the spool.
+/// [`ConnectorError::Fatal`] if another process uses the spool, or if that is unknown.
 fn check_unused(survey: &Survey) -> ConnectorResult<()> {
-    let Some(used) = survey.generations.iter().find(|generation| generation.is_locked) else { return Ok(()) };
-    let (number, folder) = (used.number, survey.folder.display());
-    Err(ConnectorError::fatal(format!(
-        "generation {number} of the spool {folder} is in use by a running process, which delivers the spool itself: only that \
-         process knows which of its records it is writing, so that no other one may deliver them. Stop it first"
-    )))
+    let used = survey.generations.iter().find(|generation| generation.is_locked != Some(false));
+    let Some(SurveyedGeneration { number, is_locked, unreadable, .. }) = used else { return Ok(()) };
+    let generation = format!("generation {number} of the spool {}", survey.folder.display());
+    Err(ConnectorError::fatal(match is_locked {
+        None => format!(
+            "{generation} may be in use by a running process, so that no other one may deliver its records:{}",
+            lines_of_unreadable(unreadable.iter().map(String::as_str))
+        ),
+        Some(_) => format!(
+            "{generation} is in use by a running process, which delivers the spool itself: only that process knows which of \
+             its records it is writing, so that no other one may deliver them. Stop it first"
+        ),
+    }))
 }
 
 /// # Errors
 /// [`ConnectorError::Fatal`] if records are left.
 fn check_empty(core: &ConnectorConfig, survey: &Survey) -> ConnectorResult<()> {
     let folder = survey.folder.display();
-    let mut left: Vec<_> =
-        survey.logs().filter(|log| log.size.records > 0).map(|log| format!("\n  {}", line(core, log))).collect();
-    left.extend(survey.unreadable().map(|error| format!("\n  cannot be read: {error}")));
+    let logs = survey.logs().filter(|log| log.size.records > 0).map(|log| format!("\n  {}", line(core, log)));
+    let left = logs.collect::<String>() + &lines_of_unreadable(survey.unreadable());
     if left.is_empty() {
         print_progress(&format!("the spool {folder} is empty\n"));
         return Ok(());
     }
-    Err(ConnectorError::fatal(format!("{} records are left in the spool {folder}:{}", survey.records(), left.concat())))
+    Err(ConnectorError::fatal(format!("{} records are left in the spool {folder}:{left}", survey.records())))
 }

@@ -10,6 +10,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::lines_of_unreadable;
 use crate::{
     cli::output::{print_progress, written},
     error::{ConnectorError, ConnectorResult},
@@ -43,19 +44,13 @@ struct Line<'a> {
     payload_base64: Option<String>,
 }
 
-/// Why an export ended early.
-enum ExportError {
-    Read(io::Error),
-    Write(io::Error),
-}
-
 /// An export that is being written.
 struct Export<W> {
     out: W,
     records: u64,
     /// Records that cannot be read.
     unreadable: u64,
-    /// Files that cannot be read.
+    /// Why files cannot be read, each once.
     unreadable_files: Vec<String>,
 }
 
@@ -72,11 +67,8 @@ pub(super) fn run(survey: &Survey, file: Option<&Path>) -> ConnectorResult<()> {
     let mut export = Export { out: BufWriter::new(out), records: 0, unreadable: 0, unreadable_files };
     match (export.write(survey), file) {
         (Ok(()), _) => {}
-        (Err(ExportError::Read(error)), _) => {
-            return Err(ConnectorError::fatal(format!("the export is not complete: {error}")));
-        }
-        (Err(ExportError::Write(error)), Some(path)) => return Err(not_written(path, &error)),
-        (Err(ExportError::Write(error)), None) => return written(Err(error)),
+        (Err(error), Some(path)) => return Err(not_written(path, &error)),
+        (Err(error), None) => return written(Err(error)),
     }
     if let Some(path) = file {
         print_progress(&format!("{} records written to {}\n", export.records, path.display()));
@@ -85,29 +77,42 @@ pub(super) fn run(survey: &Survey, file: Option<&Path>) -> ConnectorResult<()> {
 }
 
 impl<W: Write> Export<W> {
-    fn write(&mut self, survey: &Survey) -> Result<(), ExportError> {
+    /// # Errors
+    /// If the output cannot be written.
+    fn write(&mut self, survey: &Survey) -> io::Result<()> {
         for log in survey.logs() {
             for exported in log.export() {
-                self.add(&log.key().subscription, &exported.map_err(ExportError::Read)?)?;
+                self.add(&log.key().subscription, &exported)?;
             }
         }
         for path in &survey.damaged {
-            match Exported::of_copy(path).map_err(ExportError::Read)? {
-                Some((subscription, exported)) => self.add(&subscription, &exported)?,
-                None => self.unreadable_files.push(format!("{}: its beginning is damaged", path.display())),
+            match Exported::of_copy(path) {
+                Ok(Some((subscription, exported))) => self.add(&subscription, &exported)?,
+                Ok(None) => self.unreadable_file(format!("{}: its beginning is damaged", path.display())),
+                Err(error) => self.unreadable_file(error.to_string()),
             }
         }
-        self.out.flush().map_err(ExportError::Write)
+        self.out.flush()
     }
 
-    fn add(&mut self, subscription: &str, exported: &Exported) -> Result<(), ExportError> {
+    fn add(&mut self, subscription: &str, exported: &Exported) -> io::Result<()> {
         for record in &exported.records {
-            let line = serde_json::to_writer(&mut self.out, &Line::of(subscription, record));
-            line.map_err(io::Error::from).and_then(|()| self.out.write_all(b"\n")).map_err(ExportError::Write)?;
+            serde_json::to_writer(&mut self.out, &Line::of(subscription, record))?;
+            self.out.write_all(b"\n")?;
         }
         self.records += exported.records.len() as u64;
         self.unreadable += exported.unreadable;
+        if let Some(error) = &exported.error {
+            self.unreadable_file(error.to_string());
+        }
         Ok(())
+    }
+
+    /// The survey has the first segment of a log already.
+    fn unreadable_file(&mut self, error: String) {
+        if !self.unreadable_files.contains(&error) {
+            self.unreadable_files.push(error);
+        }
     }
 
     /// # Errors
@@ -117,8 +122,10 @@ impl<W: Write> Export<W> {
         if *unreadable == 0 && unreadable_files.is_empty() {
             return Ok(());
         }
-        let files: String = unreadable_files.iter().map(|error| format!("\n  cannot be read: {error}")).collect();
-        Err(ConnectorError::fatal(format!("{unreadable} damaged records cannot be read and are not exported{files}")))
+        // How many records a log has is unknown without its last segment.
+        let records = if *unreadable > 0 { format!("{unreadable} records") } else { "some records".to_owned() };
+        let files = lines_of_unreadable(unreadable_files.iter().map(String::as_str));
+        Err(ConnectorError::fatal(format!("{records} cannot be read and are not exported{files}")))
     }
 }
 
@@ -154,4 +161,28 @@ fn json_in_one_line(text: &str) -> Option<Box<RawValue>> {
 
 fn not_written(path: &Path, error: &io::Error) -> ConnectorError {
     ConnectorError::fatal(format!("the export cannot be written to {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::spool::tests::{Folder, with_unreadable_segment};
+
+    #[test]
+    fn a_segment_that_cannot_be_read_is_counted_and_the_others_are_exported() {
+        for index in [0, 1] {
+            let folder = Folder::new();
+            let (records, segment) = with_unreadable_segment(&folder, index);
+            let survey = Survey::read(&folder.0, "sink").unwrap();
+            assert_eq!(survey.records(), records);
+            let file = folder.0.join("export.jsonl");
+            let error = run(&survey, Some(&file)).unwrap_err().to_string();
+            let exported = fs::read_to_string(&file).unwrap().lines().count() as u64;
+            assert!(exported > 0 && exported < records, "{exported} of {records}");
+            assert!(error.contains(&format!("{} records cannot be read", records - exported)), "{error}");
+            assert_eq!(error.matches(segment.to_str().unwrap()).count(), 1, "{error}");
+        }
+    }
 }

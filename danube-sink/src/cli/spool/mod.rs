@@ -71,6 +71,11 @@ fn age(log: &SurveyedLog) -> Option<f64> {
     log.size.oldest.map(|oldest| Duration::from_micros(now().saturating_sub(oldest)).as_secs_f64())
 }
 
+/// A line for each thing that cannot be read, behind an error.
+fn lines_of_unreadable<'a>(errors: impl Iterator<Item = &'a str>) -> String {
+    errors.map(|error| format!("\n  cannot be read: {error}")).collect()
+}
+
 /// A line about a log.
 fn line(core: &ConnectorConfig, log: &SurveyedLog) -> String {
     let (topic, subscription, size) = (log.topic(), &log.key().subscription, log.size);

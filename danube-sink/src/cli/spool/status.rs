@@ -20,15 +20,17 @@ struct Document {
     generations: Vec<Generation>,
     /// Copies of damaged files.
     damaged: Vec<String>,
+    /// Why the copies cannot be listed.
+    unreadable: Vec<String>,
 }
 
 #[derive(Serialize)]
 struct Generation {
     number: u64,
-    /// Its process runs.
-    in_use: bool,
+    /// Its process runs; none if that cannot be read.
+    in_use: Option<bool>,
     logs: Vec<Log>,
-    /// Why logs cannot be read.
+    /// Why the lock, logs or segments cannot be read.
     unreadable: Vec<String>,
 }
 
@@ -59,7 +61,11 @@ fn text(core: &ConnectorConfig, survey: &Survey) -> String {
     let (records, folder) = (survey.records(), survey.folder.display());
     let mut text = format!("{records} records in the spool {folder}\n");
     for SurveyedGeneration { number, is_locked, logs, unreadable } in &survey.generations {
-        let process = if *is_locked { "in use by a running process" } else { "of a process that has ended" };
+        let process = match is_locked {
+            Some(true) => "in use by a running process",
+            Some(false) => "of a process that has ended",
+            None => "of a process that may run",
+        };
         text.push_str(&format!("generation {number}, {process}\n"));
         logs.iter().for_each(|log| text.push_str(&format!("  {}\n", line(core, log))));
         unreadable.iter().for_each(|error| text.push_str(&format!("  cannot be read: {error}\n")));
@@ -67,6 +73,7 @@ fn text(core: &ConnectorConfig, survey: &Survey) -> String {
     for path in &survey.damaged {
         text.push_str(&format!("copy of a damaged file: {}\n", path.display()));
     }
+    survey.unreadable.iter().for_each(|error| text.push_str(&format!("cannot be read: {error}\n")));
     text
 }
 
@@ -91,5 +98,6 @@ fn document(core: &ConnectorConfig, survey: &Survey) -> Document {
         bytes: survey.bytes(),
         generations: survey.generations.iter().map(generation).collect(),
         damaged: survey.damaged.iter().map(|path| path.display().to_string()).collect(),
+        unreadable: survey.unreadable.clone(),
     }
 }

@@ -21,7 +21,7 @@ use std::{
 
 use bytes::Bytes;
 
-pub(crate) use self::{disks::stalled, mounts::Mount};
+pub(crate) use self::{disks::stalled, mounts::Mount, surveys::with_unreadable_segment};
 use super::{LogKey, MappingSpool, Reader, Spool, SpooledMapping, StoredRecord};
 use crate::{
     config::SpoolSync,

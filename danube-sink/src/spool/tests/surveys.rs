@@ -11,15 +11,18 @@ use std::{
     time::Duration,
 };
 
-use super::{Folder, append, entries, files, mapping, offsets, open, read};
-use crate::spool::{Exported, ExportedRecord, Survey, SurveyedLog};
+use super::{Folder, append, entries, files, mapping, offsets, open, ordered, read};
+use crate::{
+    config::SpoolSync,
+    spool::{Exported, ExportedRecord, Spool, Survey, SurveyedLog},
+};
 
 fn survey(folder: &Folder) -> Survey {
     Survey::read(&folder.0, "sink").unwrap()
 }
 
 /// Number, whether it is locked, and unsettled records of each generation.
-fn generations(survey: &Survey) -> Vec<(u64, bool, u64)> {
+fn generations(survey: &Survey) -> Vec<(u64, Option<bool>, u64)> {
     let records = |logs: &[SurveyedLog]| logs.iter().map(|log| log.size.records).sum();
     let generations = survey.generations.iter();
     generations.map(|generation| (generation.number, generation.is_locked, records(&generation.logs))).collect()
@@ -27,13 +30,28 @@ fn generations(survey: &Survey) -> Vec<(u64, bool, u64)> {
 
 /// Exports all logs, and the copies of damaged files.
 fn export(survey: &Survey) -> Vec<Exported> {
-    let logs = survey.logs().flat_map(|log| log.export()).map(Result::unwrap);
+    let logs = survey.logs().flat_map(|log| log.export());
     let copies = survey.damaged.iter().map(|path| Exported::of_copy(path).unwrap().unwrap().1);
     logs.chain(copies).collect()
 }
 
 fn exported(survey: &Survey) -> Vec<ExportedRecord> {
     export(survey).into_iter().flat_map(|exported| exported.records).collect()
+}
+
+/// Leaves a log of several segments, and a folder in the place of one of them, which not even root can read as a file.
+/// Returns the number of records, and that segment.
+pub(crate) fn with_unreadable_segment(folder: &Folder, index: usize) -> (u64, PathBuf) {
+    let spool = Spool::open(&folder.0, "sink", 200_000, SpoolSync::Os, &[ordered()]).unwrap();
+    let mut spooled = 0;
+    while files(folder, ".segment").len() < 4 {
+        append(&spool, spooled..spooled + 10);
+        spooled += 10;
+    }
+    let segment = files(folder, ".segment").swap_remove(index);
+    fs::remove_file(&segment).unwrap();
+    fs::create_dir(&segment).unwrap();
+    (spooled, segment)
 }
 
 fn contents(folder: &Folder) -> Vec<(PathBuf, Vec<u8>)> {
@@ -51,7 +69,7 @@ fn a_survey_shows_each_process_and_changes_nothing() {
     older.settle((0..10).chain(20..25));
     let before = contents(&folder);
     let found = survey(&folder);
-    assert_eq!(generations(&found), [(1, true, 15), (2, true, 20)]);
+    assert_eq!(generations(&found), [(1, Some(true), 15), (2, Some(true), 20)]);
     let oldest = found.logs().next().unwrap().size.oldest.unwrap();
     assert!(oldest <= mapping(&spool).size().oldest.unwrap() && oldest > 0);
     let records: Vec<_> = exported(&found).into_iter().map(|exported| exported.record).collect();
@@ -60,7 +78,7 @@ fn a_survey_shows_each_process_and_changes_nothing() {
     assert_eq!(contents(&folder), before);
     spool.close();
     drop((spool, older));
-    assert_eq!(generations(&survey(&folder)), [(1, false, 15), (2, false, 20)]);
+    assert_eq!(generations(&survey(&folder)), [(1, Some(false), 15), (2, Some(false), 20)]);
 }
 
 #[test]
@@ -159,4 +177,21 @@ fn records_that_cannot_be_read_are_counted() {
     let spool = open(&folder);
     assert_eq!((read(&spool).len(), spool.damaged_records()), (20, 10));
     assert_eq!(counts(&survey(&folder)), (20, 10));
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_hides_no_other() {
+    let folder = Folder::new();
+    append(&open(&folder), 0..10);
+    // Files in the place of folders.
+    fs::write(folder.0.join("sink/00000007"), "").unwrap();
+    fs::write(folder.0.join("sink/damaged"), "").unwrap();
+    let found = survey(&folder);
+    assert_eq!(generations(&found), [(1, Some(false), 10), (7, None, 0)]);
+    assert_eq!(exported(&found).len(), 10);
+    // The lock and the logs of a generation, and the copies.
+    let names = ["00000007/lock", "00000007: ", "damaged: "];
+    let unreadable: Vec<_> = found.unreadable().collect();
+    assert_eq!(unreadable.len(), names.len(), "{unreadable:?}");
+    assert!(names.iter().zip(&unreadable).all(|(name, error)| error.contains(name)), "{unreadable:?}");
 }

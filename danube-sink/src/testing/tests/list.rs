@@ -58,6 +58,8 @@ pub(super) enum Flaw {
     DropsInvalid,
     /// The same, where the target cannot be counted.
     DropsInvalidUncounted,
+    /// It neither writes nor rejects records that are not from [`Subject::payload`].
+    DropsHostile,
 }
 
 /// A list in memory that can be made unavailable.
@@ -215,7 +217,9 @@ impl SinkConnector for Lister {
         let mut failure = PartialFailure::default();
         let mut numbers = Vec::new();
         for record in &records {
+            let is_own = record.key().is_some_and(|key| key.starts_with("key-"));
             match record.payload()["number"].as_u64() {
+                _ if self.list.flaw == Flaw::DropsHostile && !is_own => {}
                 Some(number) if self.list.flaw != Flaw::RejectsItsOwn || number % 100 != 0 => numbers.push(number),
                 _ if matches!(self.list.flaw, Flaw::DropsInvalid | Flaw::DropsInvalidUncounted) => {}
                 _ if self.list.flaw == Flaw::RepeatsValues => drop(failure.reject(record, record.json())),

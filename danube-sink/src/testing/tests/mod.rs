@@ -137,6 +137,17 @@ async fn a_dropped_record_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_hostile_record_is_found() {
+    let scenarios = ["hostile values in every field", "hostile keys and attributes"];
+    let counted = conforms_in(List::new(Flaw::DropsHostile, false), &scenarios).await;
+    finds(&counted, scenarios[0], "accepted payloads are not in the target");
+    finds(&counted, scenarios[1], "15 of 15 accepted payloads are not in the target");
+    let keyed = report(Flaw::DropsHostile, &scenarios).await;
+    assert!(keyed.passed(), "{keyed}");
+    assert!(keyed.to_string().contains("note: 15 of 15 payloads of other types were accepted"), "{keyed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_value_in_an_error_is_found() {
     let scenarios = ["payloads of every type, skipped", "hostile values in every field"];
     let report = report(Flaw::RepeatsValues, &scenarios).await;
