@@ -38,16 +38,9 @@ impl PostgresServer {
     /// Starts a fresh server, which trusts user `postgres`, and requires TLS and a password of user `writer`.
     pub(crate) fn start(program: Program) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/servers").join(match program {
-            Program::Postgresql => "postgresql/bin",
-            Program::Pgvector => "pgvector/bin",
-        });
-        let programs = match installed.canonicalize() {
-            Ok(programs) => programs,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                panic!("this test starts PostgreSQL, which is not installed: run connectors/postgres/install-servers")
-            }
-            Err(error) => panic!("{}: {error}", installed.display()),
+        let (programs, data) = match program {
+            Program::Postgresql => (installed("postgresql/bin"), installed("postgresql-data")),
+            Program::Pgvector => (installed("pgvector/bin"), installed("pgvector-data")),
         };
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("danube-sink-postgres-{}-{number}", std::process::id()));
@@ -58,7 +51,8 @@ impl PostgresServer {
         if is_root() {
             chown(&server.folder, Some(NOBODY), Some(NOBODY)).expect("root gives folders away");
         }
-        server.run("initdb", &["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]);
+        let copied = Command::new("cp").arg("--archive").args([&data, &server.data()]).status().expect("cp");
+        assert!(copied.success(), "{} cannot be copied", data.display());
         let settings = format!(
             "port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\nlog_timezone = UTC\n"
         );
@@ -139,6 +133,18 @@ impl PostgresServer {
         let output = output.unwrap_or_else(|error| panic!("{}/{program}: {error}", self.programs.display()));
         assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
         output
+    }
+}
+
+/// What `install-servers` has made.
+fn installed(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/servers").join(name);
+    match path.canonicalize() {
+        Ok(path) => path,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            panic!("this test starts PostgreSQL, which is not installed: run connectors/postgres/install-servers")
+        }
+        Err(error) => panic!("{}: {error}", path.display()),
     }
 }
 
