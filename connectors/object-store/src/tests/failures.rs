@@ -190,9 +190,9 @@ async fn a_store_that_does_not_answer_is_called_so() {
          [[object_store.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\nurl = 's3://lake'\n",
         listener.local_addr().unwrap()
     );
-    let (mut connector, _) = from_toml::<ObjectStore>(&text).unwrap();
+    let (mut connector, config) = from_toml::<ObjectStore>(&text).unwrap();
     let writer = |Mapping { settings, own }: &Mapping<Target>| {
-        let store = Store::open(&own.url, &connector.options()).unwrap();
+        let store = Store::open(&own.url, &connector.options(config.write_timeout)).unwrap();
         Mapping { settings: settings.clone(), own: Writer::new(store, own, Arc::default()) }
     };
     connector.writers = connector.topics.iter().map(writer).collect();
