@@ -18,6 +18,7 @@ mod probe;
 mod store;
 #[cfg(test)]
 mod tests;
+mod upload;
 mod writer;
 
 use std::{

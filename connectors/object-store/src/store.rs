@@ -5,9 +5,8 @@ use std::{collections::BTreeMap, fmt::Display, io, str::FromStr, sync::Arc, time
 use bytes::Bytes;
 use danube_sink::prelude::*;
 use object_store::{
-    Attributes, Error, ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutMode, PutMultipartOptions, PutOptions,
-    PutPayload, RetryConfig, UpdateVersion, WriteMultipart, aws::AmazonS3Builder, azure::MicrosoftAzureBuilder,
-    gcp::GoogleCloudStorageBuilder, path::Path,
+    Attributes, Error, ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutMode, PutOptions, PutPayload, RetryConfig,
+    UpdateVersion, aws::AmazonS3Builder, azure::MicrosoftAzureBuilder, gcp::GoogleCloudStorageBuilder, path::Path,
 };
 use tokio::task::spawn_blocking;
 
@@ -16,12 +15,8 @@ use super::{
     failure,
     lines::{Appended, Lines},
     local::Folder,
-    path,
+    path, upload,
 };
-
-/// Objects beyond this size are written in parts of this size, so many at once.
-const PART: usize = 16 * 1024 * 1024;
-const PARTS_AT_ONCE: usize = 4;
 
 /// A location below which objects are written.
 #[derive(Debug, Clone)]
@@ -158,11 +153,11 @@ impl Store {
             }
             Backend::Bucket(store, prefix) => {
                 let path = below(prefix, name)?;
-                let written = if blocks.iter().map(Bytes::len).sum::<usize>() <= PART {
+                let written = if blocks.iter().map(Bytes::len).sum::<usize>() <= upload::PART {
                     let options = PutOptions { attributes, ..PutOptions::default() };
                     store.put_opts(&path, PutPayload::from_iter(blocks), options).await.map(drop)
                 } else {
-                    in_parts(store, &path, blocks, attributes).await
+                    upload::in_parts(store, &path, blocks, attributes).await
                 };
                 written.map_err(|error| failure::store(&error, &self.what("write", name)))
             }
@@ -254,28 +249,6 @@ impl Store {
             _ => failure::io(error, &self.what(operation, name)),
         }
     }
-}
-
-/// Writes a large object in parts. The store has nothing of it until the last request.
-async fn in_parts(
-    store: &Arc<dyn ObjectStore>,
-    path: &Path,
-    blocks: Vec<Bytes>,
-    attributes: Attributes,
-) -> Result<(), Error> {
-    let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
-    let mut parts = WriteMultipart::new_with_chunk_size(store.put_multipart_opts(path, options).await?, PART);
-    for mut block in blocks {
-        while !block.is_empty() {
-            if let Err(error) = parts.wait_for_capacity(PARTS_AT_ONCE).await {
-                // The first error is the one to report; a store removes what is left by its own rules.
-                let _ = parts.abort().await;
-                return Err(error);
-            }
-            parts.put(block.split_to(block.len().min(PART)));
-        }
-    }
-    parts.finish().await.map(drop)
 }
 
 fn below(prefix: &Path, name: &str) -> Result<Path, Failure> {
