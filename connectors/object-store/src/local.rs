@@ -6,10 +6,15 @@ use std::{
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
     sync::{
-        LazyLock, Mutex, PoisonError,
+        Arc, LazyLock, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
+};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
 };
 
 use super::lines::{Appended, Lines};
@@ -19,12 +24,17 @@ const REMEMBERED: usize = 10_000;
 /// Bytes after which a file is synchronized, so that the disk works while the rest is made.
 const SYNC: usize = 4 * 1024 * 1024;
 
+/// What waits for the disk of a folder at once. A disk that hangs, such as one in the network, keeps the threads of all attempts: it
+/// must leave the process threads for others.
+const AT_ONCE: usize = 16;
+
 /// A folder of this machine.
 #[derive(Debug)]
 pub(crate) struct Folder {
     pub(crate) root: PathBuf,
     /// Folders below it whose names are durable.
     durable: Mutex<HashSet<PathBuf>>,
+    permits: Arc<Semaphore>,
 }
 
 /// A file that no reader sees, until it is published. It is removed if it is dropped before.
@@ -44,7 +54,25 @@ impl Drop for Partial {
 
 impl Folder {
     pub(crate) fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), durable: Mutex::default() }
+        Self { root: root.into(), durable: Mutex::default(), permits: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    /// The permit to wait for the disk in another thread, which has it until it ends. Who has one never waits for a second.
+    pub(crate) async fn permit(&self) -> io::Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.permits).acquire_owned().await.map_err(io::Error::other)
+    }
+
+    /// Runs what waits for the disk in another thread.
+    pub(crate) async fn run<R: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> R + Send + 'static,
+    ) -> io::Result<R> {
+        let (permit, folder) = (self.permit().await?, Arc::clone(self));
+        let work = move || {
+            let _permit = permit;
+            work(&folder)
+        };
+        Ok(spawn_blocking(work).await?)
     }
 
     /// Creates the folder with its parents, so that their names survive a power loss.

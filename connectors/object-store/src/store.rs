@@ -8,7 +8,6 @@ use object_store::{
     Attributes, Error, ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutMode, PutOptions, PutPayload, RetryConfig,
     UpdateVersion, aws::AmazonS3Builder, azure::MicrosoftAzureBuilder, gcp::GoogleCloudStorageBuilder, path::Path,
 };
-use tokio::task::spawn_blocking;
 
 use super::{
     content::{Complete, Content},
@@ -68,7 +67,8 @@ impl Store {
     /// Creates a missing folder, and writes and reads an object, so that missing rights are known before the first record.
     pub(crate) async fn check(&self) -> Result<(), Failure> {
         if let Backend::Folder(folder) = &self.backend {
-            folder.create().map_err(|error| failure::io(&error, &self.what("create", "")))?;
+            let created = folder.run(Folder::create).await.and_then(|created| created);
+            created.map_err(|error| failure::io(&error, &self.what("create", "")))?;
         }
         self.probe().await
     }
@@ -130,11 +130,10 @@ impl Store {
     }
 
     /// Begins an object. A folder stages its file for `name`.
-    pub(crate) fn content(&self, name: &str) -> Content {
-        Content::new(match &self.backend {
-            Backend::Folder(folder) => Some((Arc::clone(folder), name.to_owned())),
-            Backend::Bucket(..) => None,
-        })
+    pub(crate) async fn content(&self, name: &str) -> Result<Content, Failure> {
+        let Backend::Folder(folder) = &self.backend else { return Ok(Content::in_memory()) };
+        let content = Content::in_file(folder, name).await;
+        content.map_err(|error| failure::io(&error, &self.what("write", name)))
     }
 
     /// Writes an object, or replaces it: all of it, or nothing.
@@ -229,17 +228,17 @@ impl Store {
 
     async fn on_disk<R: Send + 'static>(
         &self,
-        operation: &str,
+        operation: &'static str,
         name: &str,
         folder: &Arc<Folder>,
         run: impl FnOnce(&Folder) -> io::Result<R> + Send + 'static,
     ) -> Result<R, Failure> {
-        let of_task = Arc::clone(folder);
-        let done = spawn_blocking(move || run(&of_task)).await;
-        done.unwrap_or_else(|error| Err(error.into())).map_err(|error| self.failed(&error, operation, name))
+        let (store, of_task) = (self.clone(), name.to_owned());
+        let run = move |folder: &Folder| run(folder).map_err(|error| store.failed(&error, operation, &of_task));
+        folder.run(run).await.unwrap_or_else(|error| Err(failure::io(&error, &self.what(operation, name))))
     }
 
-    /// The failure of an operation in a folder.
+    /// The failure of an operation in a folder. It waits for the disk, so it needs a thread that may wait.
     pub(crate) fn failed(&self, error: &io::Error, operation: &str, name: &str) -> Failure {
         match &self.backend {
             Backend::Folder(folder) if !folder.root.is_dir() => failure::gone(format!(
