@@ -25,7 +25,7 @@ use danube_sink::{
     config::{Diagnostic, Mapping},
     prelude::*,
 };
-use danube_sink_arrow::store::validate_endpoints;
+use danube_sink_arrow::store::{request_timeout, validate_endpoints};
 
 use self::{mapping::Target, schema::Registered, tables::Tables};
 
@@ -73,11 +73,12 @@ impl DeltaLake {
         validate_endpoints(&self.storage_options, "storage_options")
     }
 
-    /// The options of the store, with the secrets.
-    fn options(&self) -> HashMap<String, String> {
+    /// The options of the store, with the time of a request and the secrets.
+    fn options(&self, write_timeout: Duration) -> HashMap<String, String> {
         // An attempt must end well before the runtime's `write_timeout`.
         let mut options = HashMap::from([("max_retries".into(), "2".into()), ("retry_timeout".into(), "10s".into())]);
         options.extend(self.storage_options.0.clone());
+        options.extend(request_timeout(&self.storage_options, write_timeout));
         for (name, secret) in [
             ("aws_access_key_id", &self.access_key_id),
             ("aws_secret_access_key", &self.secret_access_key),
@@ -96,7 +97,7 @@ impl DeltaLake {
 #[sink_connector]
 impl SinkConnector for DeltaLake {
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
-        let options = self.options();
+        let options = self.options(config.write_timeout);
         options::check(&options).map_err(Failure::at_start)?;
         let mut tables = Vec::new();
         for mapping in &self.topics {

@@ -69,7 +69,7 @@ impl FromStr for ColumnType {
             "timestamp_ntz" => DataType::Timestamp(TimeUnit::Microsecond, None),
             _ => decimal(text).or_else(|| text.parse().ok()).ok_or(UNKNOWN)?,
         };
-        if is_fillable(&kind) { Ok(Self(kind)) } else { Err("records do not fill a column of this type") }
+        check(&kind).map(|()| Self(kind))
     }
 }
 
@@ -80,26 +80,33 @@ fn decimal(text: &str) -> Option<DataType> {
     Some(DataType::Decimal128(precision.trim().parse().ok()?, scale.trim().parse().ok()?))
 }
 
-/// Whether every format has the type and records fill it.
-fn is_fillable(kind: &DataType) -> bool {
-    match kind {
-        DataType::List(item) => is_fillable(item.data_type()),
-        DataType::Struct(fields) => !fields.is_empty() && fields.iter().all(|field| is_fillable(field.data_type())),
+/// Checks that every format has the type, and that records fill it.
+fn check(kind: &DataType) -> Result<(), &'static str> {
+    let is_fillable = match kind {
+        DataType::List(item) => return check(item.data_type()),
+        DataType::Struct(fields) if !fields.is_empty() => {
+            return fields.iter().try_for_each(|field| check(field.data_type()));
+        }
         DataType::Map(entries, false) => match entries.data_type() {
-            DataType::Struct(entry) => {
-                entry.len() == 2 && *entry[0].data_type() == DataType::Utf8 && is_fillable(entry[1].data_type())
+            DataType::Struct(entry) if entry.len() == 2 && *entry[0].data_type() == DataType::Utf8 => {
+                return check(entry[1].data_type());
             }
             _ => false,
         },
         DataType::Decimal128(precision, scale) => {
             (1..=38).contains(precision) && (0..=precision.cast_signed()).contains(scale)
         }
+        // Parquet would have a plain integer.
+        DataType::Timestamp(TimeUnit::Second, _) => {
+            return Err("files have no timestamps in seconds: use `timestamp`, whose `unit` is that of the records");
+        }
         DataType::Timestamp(_, zone) => zone.as_deref().is_none_or(|zone| zone == "UTC"),
         kind => {
             use DataType::{Binary, Boolean, Date32, Float32, Float64, Int8, Int16, Int32, Int64, Utf8};
             matches!(kind, Binary | Boolean | Date32 | Float32 | Float64 | Int8 | Int16 | Int32 | Int64 | Utf8)
         }
-    }
+    };
+    if is_fillable { Ok(()) } else { Err("records do not fill a column of this type") }
 }
 
 /// Whether a field of an Avro record can have this name.
@@ -136,6 +143,9 @@ mod tests {
         }
         for text in ["int", "decimal(39,0)", "decimal(4,5)", "Null", "Dictionary(Int32, Utf8)", "Duration(Second)"] {
             assert!(text.parse::<ColumnType>().is_err(), "{text}");
+        }
+        for text in ["Timestamp(Second, None)", "List(Timestamp(Second, Some(\"UTC\")))"] {
+            assert!(text.parse::<ColumnType>().unwrap_err().contains("use `timestamp`"), "{text}");
         }
         for text in ["Decimal128(39, 0)", "Decimal128(0, 0)", "Decimal128(4, 5)", "List(Decimal128(10, -2))"] {
             assert!(text.parse::<ColumnType>().is_err(), "{text}");

@@ -24,12 +24,12 @@ use super::{lines::Lines, offsets::Offsets};
 const VERSION: u32 = 2;
 /// How many epochs are remembered. A record of an earlier one is redelivered by no broker.
 const EPOCHS: usize = 4;
-/// How many producers of an epoch are remembered.
+/// How many producers of an epoch are remembered, beside those of the last batch.
 const PRODUCERS: usize = 10_000;
 /// How many ranges of written offsets of an epoch are remembered at least. Gaps are records that were filtered, skipped or rejected:
 /// they may be delivered once more, by other settings, and are then to be written.
 const RANGES: usize = 2_000;
-/// How far behind the newest offset all ranges are remembered.
+/// How far behind the newest offset all ranges are remembered; those of the last batch are, too.
 const BEHIND: u64 = 100_000;
 /// How many interrupted batches of an epoch are remembered.
 const INTERRUPTED: usize = 16;
@@ -187,20 +187,15 @@ impl Journal {
         announced.flat_map(|batch| &batch.objects).map(|object| object.name.clone()).collect()
     }
 
-    /// Resolves the batches that were being written. It also keeps the journal small, since a process may end before it notes that
-    /// they are written.
+    /// Resolves the batches that were being written, and forgets what no broker redelivers: here, so that the journal stays small
+    /// also if each process ends before it notes that they are written.
     pub(crate) fn resolve(&mut self, exists: impl Fn(&str) -> bool) {
         for epoch in &mut self.epochs {
-            let Some(Announced { offsets, mut objects }) = epoch.writing.take() else { continue };
-            let count = objects.len();
-            objects.retain(|object| exists(&object.name));
-            if objects.len() == count {
-                epoch.written.extend(&offsets);
-            } else if !objects.is_empty() {
-                epoch.interrupted.push(Announced { offsets, objects });
-            }
+            epoch.resolve(&exists);
         }
-        self.forget();
+        let excess = self.epochs.len().saturating_sub(EPOCHS);
+        self.epochs.drain(..excess);
+        self.copy.has_other_epochs |= excess > 0;
     }
 
     /// Notes that all announced batches are written.
@@ -210,22 +205,6 @@ impl Journal {
             self.copy.is_open = false;
         }
         self.resolve(|_| true);
-    }
-
-    /// Forgets what no broker redelivers.
-    fn forget(&mut self) {
-        for epoch in &mut self.epochs {
-            let Epoch { producers, added, written, interrupted, newest, .. } = epoch;
-            interrupted.retain(|batch| !written.has_all_of(&batch.offsets));
-            interrupted.drain(..interrupted.len().saturating_sub(INTERRUPTED));
-            for producers in [producers, added] {
-                producers.drain(..producers.len().saturating_sub(PRODUCERS));
-            }
-            written.keep_newest(RANGES, newest.saturating_sub(BEHIND));
-        }
-        let excess = self.epochs.len().saturating_sub(EPOCHS);
-        self.epochs.drain(..excess);
-        self.copy.has_other_epochs |= excess > 0;
     }
 
     /// The index of a record's epoch. A producer that is unknown belongs to the newest one if its offsets continue there, and begins an
@@ -282,6 +261,49 @@ impl Journal {
         if let Some(epoch) = self.epochs.get_mut(epoch) {
             epoch.writing = Some(batch);
         }
+    }
+}
+
+impl Epoch {
+    fn resolve(&mut self, exists: impl Fn(&str) -> bool) {
+        let batch = self.writing.take();
+        let extent = batch.as_ref().and_then(|batch| Some((batch.offsets.bounds()?.0, batch.offsets.len())));
+        if let Some(Announced { offsets, mut objects }) = batch {
+            let count = objects.len();
+            objects.retain(|object| exists(&object.name));
+            if objects.len() == count {
+                self.written.extend(&offsets);
+            } else if !objects.is_empty() {
+                self.interrupted.push(Announced { offsets, objects });
+            }
+        }
+        self.interrupted.retain(|batch| !self.written.has_all_of(&batch.offsets));
+        self.interrupted.drain(..self.interrupted.len().saturating_sub(INTERRUPTED));
+        match extent {
+            Some((lowest, records)) => self.forget(lowest, records),
+            // The last batch may be redelivered in smaller ones, of which nothing is announced: it is needed until the last of them.
+            None => self.forget_rejected(),
+        }
+    }
+
+    /// Forgets what no broker redelivers, but nothing of the last batch, of so many records since the offset `lowest`: the process may
+    /// end before they are acknowledged.
+    fn forget(&mut self, lowest: u64, records: usize) {
+        // Each of its records may be of another producer, and so may be those that were rejected.
+        let most = PRODUCERS.saturating_add(records);
+        for producers in [&mut self.producers, &mut self.added] {
+            producers.drain(..producers.len().saturating_sub(most));
+        }
+        self.written.keep_newest(RANGES, self.newest.saturating_sub(BEHIND).min(lowest));
+    }
+
+    /// Forgets producers whose records were all rejected.
+    fn forget_rejected(&mut self) {
+        let excess = self.added.len().saturating_sub(PRODUCERS);
+        // The added ones are the last of all.
+        let first = self.producers.len().saturating_sub(self.added.len());
+        self.producers.drain(first..first + excess);
+        self.added.drain(..excess);
     }
 }
 

@@ -18,6 +18,7 @@ mod probe;
 mod store;
 #[cfg(test)]
 mod tests;
+mod upload;
 mod writer;
 
 use std::{
@@ -30,7 +31,7 @@ use danube_sink::{
     config::{Diagnostic, Mapping},
     prelude::*,
 };
-use danube_sink_arrow::store::validate_endpoints;
+use danube_sink_arrow::store::{request_timeout, validate_endpoints};
 use tracing::warn;
 
 use self::{journals::Shared, mapping::Target, path::Fit, store::Store, writer::Writer};
@@ -101,9 +102,10 @@ impl ObjectStore {
         Ok(())
     }
 
-    /// The options of the store, with the secrets.
-    fn options(&self) -> BTreeMap<String, String> {
+    /// The options of the store, with the time of a request and the secrets.
+    fn options(&self, write_timeout: Duration) -> BTreeMap<String, String> {
         let mut options = self.storage_options.0.clone();
+        options.extend(request_timeout(&self.storage_options, write_timeout));
         for (name, secret) in [
             ("aws_access_key_id", &self.access_key_id),
             ("aws_secret_access_key", &self.secret_access_key),
@@ -122,7 +124,7 @@ impl ObjectStore {
 #[sink_connector]
 impl SinkConnector for ObjectStore {
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
-        let options = self.options();
+        let options = self.options(config.write_timeout);
         let mut stores = BTreeMap::new();
         let mut writers = Vec::new();
         for Mapping { settings, own } in &self.topics {

@@ -4,12 +4,19 @@ use std::{
     collections::HashSet,
     fs::{self, DirEntry, File},
     io::{self, ErrorKind, Write},
+    mem,
     path::{Path, PathBuf},
     sync::{
-        LazyLock, Mutex, PoisonError,
+        Arc, LazyLock, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
+};
+
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
 };
 
 use super::lines::{Appended, Lines};
@@ -19,32 +26,70 @@ const REMEMBERED: usize = 10_000;
 /// Bytes after which a file is synchronized, so that the disk works while the rest is made.
 const SYNC: usize = 4 * 1024 * 1024;
 
+/// What waits for the disk of a folder at once. A disk that hangs, such as one in the network, keeps the threads of all attempts: it
+/// must leave the process threads for others.
+const AT_ONCE: usize = 16;
+
 /// A folder of this machine.
 #[derive(Debug)]
 pub(crate) struct Folder {
     pub(crate) root: PathBuf,
     /// Folders below it whose names are durable.
     durable: Mutex<HashSet<PathBuf>>,
+    permits: Arc<Semaphore>,
 }
 
-/// A file that no reader sees, until it is published. It is removed if it is dropped before.
+/// A file that no reader sees, until it is published. It is removed if it is dropped before, unless the disk hangs.
 #[derive(Debug)]
 pub(crate) struct Partial {
     path: PathBuf,
     is_published: bool,
+    permits: Arc<Semaphore>,
 }
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if !self.is_published {
-            let _ = fs::remove_file(&self.path);
+        if self.is_published {
+            return;
+        }
+        let path = mem::take(&mut self.path);
+        // This may be a thread that must not wait for the disk. What stays is swept by a later attempt.
+        match (Handle::try_current(), Arc::clone(&self.permits).try_acquire_owned()) {
+            (Ok(runtime), Ok(permit)) => {
+                runtime.spawn_blocking(move || {
+                    let _permit = permit;
+                    let _ = fs::remove_file(path);
+                });
+            }
+            (Ok(_), Err(_)) => {}
+            (Err(_), _) => {
+                let _ = fs::remove_file(path);
+            }
         }
     }
 }
 
 impl Folder {
     pub(crate) fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), durable: Mutex::default() }
+        Self { root: root.into(), durable: Mutex::default(), permits: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    /// The permit to wait for the disk in another thread, which has it until it ends. Who has one never waits for a second.
+    pub(crate) async fn permit(&self) -> io::Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.permits).acquire_owned().await.map_err(io::Error::other)
+    }
+
+    /// Runs what waits for the disk in another thread.
+    pub(crate) async fn run<R: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> R + Send + 'static,
+    ) -> io::Result<R> {
+        let (permit, folder) = (self.permit().await?, Arc::clone(self));
+        let work = move || {
+            let _permit = permit;
+            work(&folder)
+        };
+        Ok(spawn_blocking(work).await?)
     }
 
     /// Creates the folder with its parents, so that their names survive a power loss.
@@ -70,7 +115,7 @@ impl Folder {
         create_below(&self.root, path.parent().unwrap_or(&self.root))?;
         let path = partial(&path);
         let mut file = File::create_new(&path)?;
-        let partial = Partial { path, is_published: false };
+        let partial = Partial { path, is_published: false, permits: Arc::clone(&self.permits) };
         let mut unsynchronized = 0;
         for block in blocks {
             let block = block.as_ref();
@@ -244,5 +289,20 @@ mod tests {
         staged.iter().for_each(|path| fs::write(path, "of another").unwrap());
         assert_eq!(folder.stage("a", [b"own"]).unwrap_err().kind(), ErrorKind::AlreadyExists);
         assert!(staged.iter().all(|path| fs::read_to_string(path).unwrap() == "of another"));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_given_up_does_not_wait_for_the_disk() {
+        let folder = Folder::new(temporary("given-up"));
+        let staged = || folder.stage("a", [b"own"]).unwrap();
+        let (first, second) = (staged(), staged());
+        let paths = [first.path.clone(), second.path.clone()];
+        let permits = folder.permits.clone().try_acquire_many_owned(AT_ONCE.try_into().unwrap()).unwrap();
+        drop(first);
+        assert!(paths[0].exists(), "the disk hangs");
+        drop(permits);
+        drop(second);
+        drop(folder.permits.acquire_many(AT_ONCE.try_into().unwrap()).await.unwrap());
+        assert!(!paths[1].exists());
     }
 }

@@ -52,6 +52,12 @@ impl Offsets {
         Some((self.0.first()?.0, self.0.last()?.1))
     }
 
+    /// How many offsets it has.
+    pub(crate) fn len(&self) -> usize {
+        let lengths = self.0.iter().map(|(first, last)| last.saturating_sub(*first).saturating_add(1));
+        lengths.fold(0_u64, u64::saturating_add).try_into().unwrap_or(usize::MAX)
+    }
+
     /// What distinguishes the set from others with its lowest and highest offset; `None` if it has all between them.
     pub(crate) fn gaps(&self) -> Option<u32> {
         let ends = self.0.iter().flat_map(|(first, last)| [first, last]);
@@ -138,6 +144,7 @@ mod tests {
             for offset in 0..120 {
                 assert_eq!(ranges.contains(offset), set.contains(&offset), "{offset} of {ranges:?}");
             }
+            assert_eq!(ranges.len(), set.len());
             assert!(ranges.0.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0), "{ranges:?}");
         }
         let (even, odd): (Vec<_>, Vec<_>) = (0..50).partition(|number| number % 2 == 0);

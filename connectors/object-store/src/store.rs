@@ -5,23 +5,17 @@ use std::{collections::BTreeMap, fmt::Display, io, str::FromStr, sync::Arc, time
 use bytes::Bytes;
 use danube_sink::prelude::*;
 use object_store::{
-    Attributes, Error, ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutMode, PutMultipartOptions, PutOptions,
-    PutPayload, RetryConfig, UpdateVersion, WriteMultipart, aws::AmazonS3Builder, azure::MicrosoftAzureBuilder,
-    gcp::GoogleCloudStorageBuilder, path::Path,
+    Attributes, Error, ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutMode, PutOptions, PutPayload, RetryConfig,
+    UpdateVersion, aws::AmazonS3Builder, azure::MicrosoftAzureBuilder, gcp::GoogleCloudStorageBuilder, path::Path,
 };
-use tokio::task::spawn_blocking;
 
 use super::{
     content::{Complete, Content},
     failure,
     lines::{Appended, Lines},
     local::Folder,
-    path,
+    path, upload,
 };
-
-/// Objects beyond this size are written in parts of this size, so many at once.
-const PART: usize = 16 * 1024 * 1024;
-const PARTS_AT_ONCE: usize = 4;
 
 /// A location below which objects are written.
 #[derive(Debug, Clone)]
@@ -73,7 +67,8 @@ impl Store {
     /// Creates a missing folder, and writes and reads an object, so that missing rights are known before the first record.
     pub(crate) async fn check(&self) -> Result<(), Failure> {
         if let Backend::Folder(folder) = &self.backend {
-            folder.create().map_err(|error| failure::io(&error, &self.what("create", "")))?;
+            let created = folder.run(Folder::create).await.and_then(|created| created);
+            created.map_err(|error| failure::io(&error, &self.what("create", "")))?;
         }
         self.probe().await
     }
@@ -135,11 +130,10 @@ impl Store {
     }
 
     /// Begins an object. A folder stages its file for `name`.
-    pub(crate) fn content(&self, name: &str) -> Content {
-        Content::new(match &self.backend {
-            Backend::Folder(folder) => Some((Arc::clone(folder), name.to_owned())),
-            Backend::Bucket(..) => None,
-        })
+    pub(crate) async fn content(&self, name: &str) -> Result<Content, Failure> {
+        let Backend::Folder(folder) = &self.backend else { return Ok(Content::in_memory()) };
+        let content = Content::in_file(folder, name).await;
+        content.map_err(|error| failure::io(&error, &self.what("write", name)))
     }
 
     /// Writes an object, or replaces it: all of it, or nothing.
@@ -158,11 +152,11 @@ impl Store {
             }
             Backend::Bucket(store, prefix) => {
                 let path = below(prefix, name)?;
-                let written = if blocks.iter().map(Bytes::len).sum::<usize>() <= PART {
+                let written = if blocks.iter().map(Bytes::len).sum::<usize>() <= upload::PART {
                     let options = PutOptions { attributes, ..PutOptions::default() };
                     store.put_opts(&path, PutPayload::from_iter(blocks), options).await.map(drop)
                 } else {
-                    in_parts(store, &path, blocks, attributes).await
+                    upload::in_parts(store, &path, blocks, attributes).await
                 };
                 written.map_err(|error| failure::store(&error, &self.what("write", name)))
             }
@@ -234,17 +228,17 @@ impl Store {
 
     async fn on_disk<R: Send + 'static>(
         &self,
-        operation: &str,
+        operation: &'static str,
         name: &str,
         folder: &Arc<Folder>,
         run: impl FnOnce(&Folder) -> io::Result<R> + Send + 'static,
     ) -> Result<R, Failure> {
-        let of_task = Arc::clone(folder);
-        let done = spawn_blocking(move || run(&of_task)).await;
-        done.unwrap_or_else(|error| Err(error.into())).map_err(|error| self.failed(&error, operation, name))
+        let (store, of_task) = (self.clone(), name.to_owned());
+        let run = move |folder: &Folder| run(folder).map_err(|error| store.failed(&error, operation, &of_task));
+        folder.run(run).await.unwrap_or_else(|error| Err(failure::io(&error, &self.what(operation, name))))
     }
 
-    /// The failure of an operation in a folder.
+    /// The failure of an operation in a folder. It waits for the disk, so it needs a thread that may wait.
     pub(crate) fn failed(&self, error: &io::Error, operation: &str, name: &str) -> Failure {
         match &self.backend {
             Backend::Folder(folder) if !folder.root.is_dir() => failure::gone(format!(
@@ -254,28 +248,6 @@ impl Store {
             _ => failure::io(error, &self.what(operation, name)),
         }
     }
-}
-
-/// Writes a large object in parts. The store has nothing of it until the last request.
-async fn in_parts(
-    store: &Arc<dyn ObjectStore>,
-    path: &Path,
-    blocks: Vec<Bytes>,
-    attributes: Attributes,
-) -> Result<(), Error> {
-    let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
-    let mut parts = WriteMultipart::new_with_chunk_size(store.put_multipart_opts(path, options).await?, PART);
-    for mut block in blocks {
-        while !block.is_empty() {
-            if let Err(error) = parts.wait_for_capacity(PARTS_AT_ONCE).await {
-                // The first error is the one to report; a store removes what is left by its own rules.
-                let _ = parts.abort().await;
-                return Err(error);
-            }
-            parts.put(block.split_to(block.len().min(PART)));
-        }
-    }
-    parts.finish().await.map(drop)
 }
 
 fn below(prefix: &Path, name: &str) -> Result<Path, Failure> {

@@ -9,7 +9,7 @@ use object_store::Attributes;
 use tokio::{sync::Mutex, task::spawn_blocking, time::Instant};
 
 use super::{
-    content::Complete,
+    content::{Complete, Content},
     failure,
     format::Encoder,
     journals::{Journals, Shared},
@@ -52,8 +52,13 @@ struct Encoded {
 }
 
 impl Encoded {
-    fn new(mut part: Part, encoder: &Encoder, store: &Store, staging: &str) -> Result<Self, Failure> {
-        let mut content = store.content(staging);
+    fn new(
+        mut part: Part,
+        mut content: Content,
+        encoder: &Encoder,
+        store: &Store,
+        staging: &str,
+    ) -> Result<Self, Failure> {
         let rejected = encoder.encode(&part.records, &mut content)?;
         if !rejected.is_empty() {
             let is_rejected: HashSet<_> = rejected.rejected().map(|(id, _)| id).collect();
@@ -218,7 +223,8 @@ impl Writer {
         let encode = async |part: Part| {
             let (encoder, store) = (Arc::clone(&self.encoder), self.store.clone());
             let staging = path::staging(subscription, &part.topic);
-            let encoded = spawn_blocking(move || Encoded::new(part, &encoder, &store, &staging)).await;
+            let content = store.content(&staging).await?;
+            let encoded = spawn_blocking(move || Encoded::new(part, content, &encoder, &store, &staging)).await;
             encoded.map_err(|_| failure::data("encode records"))?
         };
         stream::iter(parts).map(encode).buffered(AT_ONCE).try_collect().await

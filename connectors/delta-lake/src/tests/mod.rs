@@ -163,3 +163,17 @@ fn secrets_and_invalid_types_are_reported_with_their_line() {
         assert!(report.to_string().contains("not a DeltaType"), "{kind}: {report}");
     }
 }
+
+#[test]
+fn a_request_may_take_as_long_as_a_write() {
+    for (option, expected) in [("", Some("120000ms")), ("timeout = '5s'", Some("5s")), ("aws_timeout = '5s'", None)] {
+        let text = format!(
+            "write_timeout_ms = 120000\n[delta_lake.storage_options]\n{option}\n[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\n\
+             table = 's3://lake/table'\n"
+        );
+        let (connector, config) = from_toml::<DeltaLake>(&text).expect("a configuration");
+        let options = connector.options(config.write_timeout);
+        assert_eq!(options.get("timeout").map(String::as_str), expected, "{option}");
+        assert!(crate::options::check(&options).is_ok(), "{option}");
+    }
+}

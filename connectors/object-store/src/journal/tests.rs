@@ -96,7 +96,7 @@ fn stays_small(written: impl Fn(&mut Journal)) {
         written(&mut journal);
     }
     let epoch = &journal.epochs[0];
-    assert_eq!((journal.epochs.len(), epoch.producers.len(), epoch.interrupted.len()), (1, PRODUCERS, 0));
+    assert_eq!((journal.epochs.len(), epoch.producers.len(), epoch.interrupted.len()), (1, PRODUCERS + 100, 0));
     assert!(journal.to_json().len() < 150_000, "{}", journal.to_json().len());
     // Where every second record is filtered, in batches of any size.
     for batch in 1..=20_u64 {
@@ -113,6 +113,58 @@ fn stays_small(written: impl Fn(&mut Journal)) {
     }
     written(&mut journal);
     assert_eq!(journal.epochs.len(), EPOCHS);
+}
+
+#[test]
+fn a_batch_beyond_the_limits_is_known_until_all_of_it_was_redelivered() {
+    // Every second record was filtered.
+    let offsets = || (2..=200_000_u64).step_by(2);
+    let mut journal = Journal::default();
+    offsets().for_each(|offset| assert_eq!(journal.epoch_of(7, offset), 0));
+    journal.announce(0, announced(offsets(), &["a"]));
+    let mut journal = reopened(&journal, |_| true);
+    // It is redelivered in smaller batches, of which nothing is announced.
+    for offset in offsets() {
+        assert!(journal.has(0, offset, "a"), "{offset}");
+        if offset % 50_000 == 0 {
+            journal.written();
+        }
+    }
+    // The next batch follows it.
+    assert_eq!(journal.epoch_of(7, 200_002), 0);
+    journal.announce(0, announced([200_002], &["b"]));
+    journal.written();
+    assert!(!journal.has(0, 2, "a") && journal.has(0, 200_000, "a") && journal.has(0, 200_002, "b"));
+}
+
+#[test]
+fn the_producers_of_a_batch_are_known_until_all_of_it_was_redelivered() {
+    let last = PRODUCERS as u64 + 1_000;
+    let mut journal = Journal::default();
+    (1..=last).for_each(|offset| assert_eq!(journal.epoch_of(offset, offset), 0));
+    // One record was rejected.
+    journal.announce(0, announced((1..=last).filter(|offset| *offset != 500), &["a"]));
+    journal.stored();
+    let mut journal = reopened(&journal, |_| true);
+    for offset in 1..=last {
+        assert_eq!(journal.epoch_of(offset, offset), 0);
+        if offset % 500 == 0 {
+            journal.written();
+        }
+    }
+}
+
+#[test]
+fn producers_of_rejected_records_are_few() {
+    let mut journal = Journal::default();
+    for offset in 1..=3 * PRODUCERS as u64 {
+        assert_eq!(journal.epoch_of(offset, offset), 0);
+        if offset % 1_000 == 0 {
+            journal.written();
+        }
+    }
+    let Epoch { producers, added, .. } = &journal.epochs[0];
+    assert_eq!((producers.len(), added.len()), (PRODUCERS, PRODUCERS));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Failures: what is wrong at start, what is retried, and that nothing is lost.
 
 use std::{
+    collections::BTreeMap,
     fs,
+    process::Command,
     sync::{Arc, Mutex},
     time::Instant,
 };
@@ -11,6 +13,7 @@ use danube_sink::{
     testing::{HttpReply, HttpServer, attempt},
 };
 use danube_sink_tests::stores::{Kind, Server, toml};
+use futures_util::FutureExt;
 
 use super::*;
 use crate::{mapping::Target, store::Store, writer::Writer};
@@ -190,13 +193,37 @@ async fn a_store_that_does_not_answer_is_called_so() {
          [[object_store.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\nurl = 's3://lake'\n",
         listener.local_addr().unwrap()
     );
-    let (mut connector, _) = from_toml::<ObjectStore>(&text).unwrap();
+    let (mut connector, config) = from_toml::<ObjectStore>(&text).unwrap();
     let writer = |Mapping { settings, own }: &Mapping<Target>| {
-        let store = Store::open(&own.url, &connector.options()).unwrap();
+        let store = Store::open(&own.url, &connector.options(config.write_timeout)).unwrap();
         Mapping { settings: settings.clone(), own: Writer::new(store, own, Arc::default()) }
     };
     connector.writers = connector.topics.iter().map(writer).collect();
     let error = attempt(Duration::from_secs(2), connector.process_batch(vec![record(1, "{}")])).await.unwrap_err();
     assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
     assert!(error.report().contains("the store did not answer within `write_timeout_ms`"), "{}", error.report());
+}
+
+#[test]
+fn a_folder_that_hangs_leaves_threads_to_others() {
+    let folder = temporary("hangs");
+    let pipe = folder.join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(40).build().unwrap();
+    let (others, own) = runtime.block_on(async {
+        let store = Store::open(&folder.display().to_string(), &BTreeMap::new()).unwrap();
+        // Each waits until the pipe is written to, and is given up.
+        for _ in 0..100 {
+            assert!(store.read("pipe").now_or_never().is_none());
+        }
+        assert!(store.content("file").now_or_never().is_none(), "records are encoded beside a disk that hangs");
+        let others = tokio::time::timeout(Duration::from_secs(30), tokio::task::spawn_blocking(|| ())).await;
+        // Those that wait end.
+        drop(fs::File::options().write(true).open(&pipe).unwrap());
+        (others, tokio::time::timeout(Duration::from_secs(30), store.read("none")).await)
+    });
+    // A thread that begins now waits for ever.
+    runtime.shutdown_background();
+    others.expect("a thread").unwrap();
+    own.expect("a thread").unwrap();
 }

@@ -9,6 +9,7 @@ mod journal;
 mod once;
 mod readme;
 mod settings;
+mod uploads;
 
 use std::path::Path;
 

@@ -90,3 +90,18 @@ fn a_location_that_cannot_be_meant_is_reported_without_what_may_be_secret() {
         assert!(report.contains(message) && !report.contains("s3cret"), "{report}");
     }
 }
+
+#[test]
+fn a_request_may_take_as_long_as_a_write() {
+    let timeout = |options: &str| {
+        let text = format!(
+            "write_timeout_ms = 120000\n[object_store.storage_options]\n{options}\n[[object_store.topic_mappings]]\ntopic = '{TOPIC}'\n\
+             url = 's3://lake'\n"
+        );
+        let (connector, config) = from_toml::<ObjectStore>(&text).expect("a configuration");
+        connector.options(config.write_timeout).remove("timeout")
+    };
+    assert_eq!(timeout("").as_deref(), Some("120000ms"));
+    assert_eq!(timeout("timeout = '5s'").as_deref(), Some("5s"));
+    assert_eq!(timeout("aws_timeout = '5s'"), None);
+}

@@ -1,0 +1,109 @@
+//! Uploads in parts: what fails is aborted, and the first error is reported.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use danube_sink::testing::{HttpReply, HttpRequest, HttpServer};
+use futures_util::FutureExt;
+use object_store::Attributes;
+use tokio::{sync::Notify, time::timeout};
+
+use super::*;
+use crate::{content::Complete, store::Store};
+
+/// More than any part of a test takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A bucket that answers requests for parts and for their completion so; tells when an upload is aborted.
+struct Bucket {
+    server: HttpServer,
+    aborted: Arc<Notify>,
+}
+
+impl Bucket {
+    fn start(answer: impl Fn(&HttpRequest) -> HttpReply + Send + Sync + 'static) -> Self {
+        const UPLOAD: &str = "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>";
+        let aborted = Arc::new(Notify::new());
+        let of_handler = Arc::clone(&aborted);
+        let server = HttpServer::start(move |request| match request.method.as_str() {
+            "POST" if !request.uri.contains("uploadId") => HttpReply::status(200, UPLOAD),
+            "DELETE" => {
+                of_handler.notify_one();
+                HttpReply::status(404, "<Error><Code>NoSuchUpload</Code></Error>")
+            }
+            _ => answer(request),
+        });
+        Self { server: server.unwrap(), aborted }
+    }
+
+    async fn write(&self) -> Result<(), Failure> {
+        let options = [
+            ("aws_endpoint", self.server.url()),
+            ("aws_allow_http", "true".to_owned()),
+            ("aws_skip_signature", "true".to_owned()),
+        ];
+        let options: BTreeMap<_, _> = options.map(|(name, value)| (name.to_owned(), value)).into();
+        let blocks = vec![Bytes::from(vec![b'x'; 7 << 20]); 5];
+        Store::open("s3://lake", &options)?.write("a", Complete::Memory(blocks), Attributes::new()).await
+    }
+
+    async fn is_aborted(&self) {
+        timeout(PATIENCE, self.aborted.notified()).await.expect("the upload is aborted");
+    }
+}
+
+fn part() -> HttpReply {
+    HttpReply::status(200, "").header("etag", "e")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_is_aborted_when_a_part_fails() {
+    let bucket = Bucket::start(|request| match request.uri.contains("partNumber=2") {
+        true => HttpReply::status(503, "<Error><Code>SlowDown</Code></Error>"),
+        false => part(),
+    });
+    let failure = bucket.write().await.unwrap_err();
+    assert!(failure.class == TargetFailure::Busy && failure.message.contains("SlowDown"), "{failure:?}");
+    bucket.is_aborted().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_to_the_completion_is_reported_and_not_the_one_to_the_abort() {
+    let bucket = Bucket::start(|request| match request.method.as_str() {
+        "POST" => HttpReply::status(503, "<Error><Code>SlowDown</Code></Error>"),
+        _ => part(),
+    });
+    let failure = bucket.write().await.unwrap_err();
+    assert!(failure.class == TargetFailure::Busy && failure.message.contains("SlowDown"), "{failure:?}");
+    bucket.is_aborted().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_is_aborted_when_its_time_ends() {
+    let asked = Arc::new(Notify::new());
+    let of_handler = Arc::clone(&asked);
+    let bucket = Bucket::start(move |_| {
+        of_handler.notify_one();
+        HttpReply::never()
+    });
+    tokio::select! {
+        written = bucket.write() => panic!("{written:?}"),
+        () = asked.notified() => {}
+    }
+    bucket.is_aborted().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_have_one_size_but_the_last() {
+    const COMPLETE: &str = "<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>";
+    let bucket = Bucket::start(|request| match request.method.as_str() {
+        "POST" => HttpReply::status(200, COMPLETE),
+        _ => part(),
+    });
+    bucket.write().await.unwrap();
+    let mut parts: Vec<_> = bucket.server.requests().into_iter().filter(|request| request.method == "PUT").collect();
+    parts.sort_by(|one, other| one.uri.cmp(&other.uri));
+    let sizes: Vec<_> = parts.iter().map(|part| part.body.len() >> 20).collect();
+    assert_eq!(sizes, [16, 16, 3]);
+    assert!(bucket.aborted.notified().now_or_never().is_none());
+}
