@@ -14,7 +14,7 @@ use super::{
     fields::NewField,
     layout::{Layout, Write},
     positions::Positions,
-    redelivered::{unique_indexes, unless_equal, violated},
+    redelivered::{UniqueIndex, unique_indexes, unless_equal, violated},
     rows::{Row, by_columns},
     schema::definition,
     session::Statement,
@@ -161,7 +161,7 @@ impl OpenTable {
             if self.shared.plan.key.is_empty() && !layout.columns.is_empty() {
                 // A redelivered record looks for its row, for which inserting takes no privilege.
                 let indexes = unique_indexes(&transaction, &layout.name).await?;
-                if let Some(read) = indexes.iter().find_map(|index| layout.read_written(index)) {
+                if let Some(read) = indexes.iter().find_map(|index| layout.read_written(&index.columns)) {
                     transaction.execute(Statement { text: &format!("EXPLAIN {read}"), parameters: &[] }).await?;
                 }
             }
@@ -235,7 +235,7 @@ impl OpenTable {
         &self,
         layout: &Layout,
         rows: &mut Vec<Row<'_>>,
-        violated: Option<&[String]>,
+        violated: Option<&UniqueIndex>,
         deadline: Instant,
     ) -> Result<(), Failure> {
         let transaction = self.shared.session.begin(deadline).await?;
@@ -259,7 +259,7 @@ impl OpenTable {
         transaction: &Transaction<'_>,
         layout: &Layout,
         rows: &[Row<'_>],
-        violated: Option<&[String]>,
+        violated: Option<&UniqueIndex>,
     ) -> Result<(), Failure> {
         // A row that is written after its deletion is a new row.
         if rows.iter().any(|row| row.deletes) {
@@ -340,7 +340,7 @@ pub(crate) async fn execute(transaction: &Transaction<'_>, write: Write<'_>) -> 
 }
 
 /// The `INSERT` that skips rows which exist with equal values, if an index is violated.
-fn skipping<'w>(mut write: Write<'w>, violated: Option<&[String]>, layout: &Layout) -> Write<'w> {
+fn skipping<'w>(mut write: Write<'w>, violated: Option<&UniqueIndex>, layout: &Layout) -> Write<'w> {
     if let Some(condition) = violated.and_then(|index| unless_equal(index, layout, &write.columns)) {
         write.text = format!("{} WHERE {condition}", write.text).into();
     }
