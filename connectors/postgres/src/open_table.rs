@@ -21,7 +21,7 @@ use super::{
     shared::Shared,
     streamed,
     transaction::Transaction,
-    unreadable::{is_about_values, refused, unreadable},
+    unreadable::{is_about_values, of_extension, refused, unreadable},
 };
 
 /// How long a field is left out because the table had no column for it when its columns were read.
@@ -69,7 +69,7 @@ impl OpenTable {
                     self.awaited.forget();
                     return Ok(());
                 }
-                Err(failure) if !failure.answer().is_some_and(is_about_values) => {
+                Err(failure) if !is_about_values(&failure, &layout) => {
                     self.shared.judged(Err(failure), records, &what, Shown::Names)
                 }
                 // With all rows at hand it is found what each record is.
@@ -210,13 +210,13 @@ impl OpenTable {
             return Ok(());
         }
         let Err(failure) = self.send(layout, rows, deadline).await else { return Ok(()) };
-        if failure.answer().is_some_and(is_about_values)
+        if is_about_values(&failure, layout)
             && let Ok(reasons) = unreadable(&self.shared.session, layout, rows, deadline).await
             && !reasons.is_empty()
         {
             return Err(refused(records, &reasons, what));
         }
-        self.shared.judged(Err(failure), records, what, Shown::Names)
+        self.shared.judged(Err(of_extension(failure, layout, rows)), records, what, Shown::Names)
     }
 
     /// Writes the rows; a second time if one violates a unique index and may be there already.

@@ -198,9 +198,13 @@ fn has_arrays(ty: &Type) -> bool {
     matches!(ty.kind(), Kind::Array(_)) || is_json(ty) || is_extension_type(ty) && !is_text(ty)
 }
 
-/// Whether the type is a base type of an extension.
+/// Whether the type is a base type of an extension, or an array of one.
 pub(crate) fn is_extension_type(ty: &Type) -> bool {
-    matches!(ty.kind(), Kind::Simple) && !is_built_in(ty)
+    match ty.kind() {
+        Kind::Simple => !is_built_in(ty),
+        Kind::Array(of) => is_extension_type(of),
+        _ => false,
+    }
 }
 
 /// Whether the type is one of PostgreSQL itself.
