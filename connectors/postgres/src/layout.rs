@@ -194,8 +194,21 @@ impl Layout {
             return Ok(false);
         }
         let (_, columns) = self.of(indices.iter().copied());
-        match catalog::have_types(transaction, &self.name.to_string(), &columns).await? {
-            true => Ok(true),
+        self.check_types(transaction, &columns).await.map(|()| true)
+    }
+
+    /// Checks that the columns which round have the types by which they did.
+    ///
+    /// # Errors
+    /// The server's error, or [`Failure::Altered`]: another type may keep more of the values that are written.
+    pub(crate) async fn check_rounding(&self, transaction: &Transaction<'_>) -> Result<(), Failure> {
+        let columns: Vec<_> = self.columns.iter().filter(|column| column.rounds()).collect();
+        if columns.is_empty() { Ok(()) } else { self.check_types(transaction, &columns).await }
+    }
+
+    async fn check_types(&self, transaction: &Transaction<'_>, columns: &[&Column]) -> Result<(), Failure> {
+        match catalog::have_types(transaction, &self.name.to_string(), columns).await? {
+            true => Ok(()),
             false => Err(Failure::Altered),
         }
     }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use danube_sink::{ConnectorError, ConnectorResult, PartialFailure, SinkRecord, schema::AwaitedColumn};
+use futures_util::future::join;
 use tokio::time::Instant;
 
 use super::{
@@ -262,32 +263,32 @@ impl OpenTable {
         violated: Option<&UniqueIndex>,
     ) -> Result<(), Failure> {
         // A row that is written after its deletion is a new row.
-        if rows.iter().any(|row| row.deletes) {
-            execute(transaction, layout.delete(rows)).await?;
-        }
+        let deletion = rows.iter().any(|row| row.deletes).then(|| layout.delete(rows));
         let copy_of = |indices: &[usize], count| match violated {
             Some(_) => None,
             None => layout.copy_of(indices, count),
         };
         if rows.iter().all(Row::is_complete) {
             let Some(copy) = layout.copy(rows.len()).filter(|_| violated.is_none()) else {
-                return execute(transaction, skipping(layout.insert(rows), violated, layout)).await;
+                let insert = skipping(layout.insert(rows), violated, layout);
+                return execute_all(transaction, layout, deletion.into_iter().chain([insert]).collect()).await;
             };
             let parts = copy::parts(rows).map(|rows| Some(layout.chunks(rows)));
             return layout.copy_in(transaction, &copy, &layout.indices(), parts).await.map(drop);
         }
         let ranks = layout.ranks(transaction, rows).await?;
-        for (indices, rows) in by_columns(rows, &ranks, self.shared.plan.replace) {
-            if let Some(copy) = copy_of(&indices, rows.len()) {
-                let parts = [Some(layout.chunks_of(&indices, &rows))].into_iter();
-                layout.copy_in(transaction, &copy, &indices, parts).await?;
+        let groups = by_columns(rows, &ranks, self.shared.plan.replace);
+        let mut writes: Vec<_> = deletion.into_iter().collect();
+        for (indices, rows) in &groups {
+            if let Some(copy) = copy_of(indices, rows.len()) {
+                let parts = [Some(layout.chunks_of(indices, rows))].into_iter();
+                layout.copy_in(transaction, &copy, indices, parts).await?;
                 continue;
             }
-            for write in layout.insert_of(&indices, &rows) {
-                execute(transaction, skipping(write, violated, layout)).await?;
-            }
+            let inserts = layout.insert_of(indices, rows).into_iter();
+            writes.extend(inserts.map(|write| skipping(write, violated, layout)));
         }
-        Ok(())
+        execute_all(transaction, layout, writes).await
     }
 
     /// A field that every record has is a change of the producer's, for which the table gets a column. A table that records choose
@@ -333,6 +334,24 @@ impl OpenTable {
     fn forget(&self) {
         *self.layout.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
+}
+
+/// Runs the last writes of a transaction, and checks that no column has another type than the one for which values were rounded. The
+/// check is sent behind the last write, which saves a round trip; the lock of that write keeps the columns as they are.
+///
+/// # Errors
+/// The server's error, or [`Failure::Altered`].
+pub(crate) async fn execute_all(
+    transaction: &Transaction<'_>,
+    layout: &Layout,
+    mut writes: Vec<Write<'_>>,
+) -> Result<(), Failure> {
+    let Some(last) = writes.pop() else { return Ok(()) };
+    for write in writes {
+        execute(transaction, write).await?;
+    }
+    let (written, checked) = join(execute(transaction, last), layout.check_rounding(transaction)).await;
+    written.and(checked)
 }
 
 pub(crate) async fn execute(transaction: &Transaction<'_>, write: Write<'_>) -> Result<(), Failure> {
