@@ -24,6 +24,7 @@ impl Vectors {
             prepares_existing: true,
             time_unit: self.time_unit,
             fields: self.columns_from_schema.then_some(self.on_new_field),
+            dimensions: Some(("embedding".to_owned(), self.dimensions)),
             key: vec!["id".to_owned()],
             replace: true,
             tombstones: self.tombstones == Tombstones::Delete && !self.has_id_of_record(),

@@ -215,6 +215,9 @@ async fn type_of(
             ("b", (element, _)) if element != 0 => Kind::Array,
             ("e", _) => break Type::new(name, oid, Kind::Enum(Vec::new()), schema),
             ("c", _) => break Type::new(name, oid, Kind::Composite(Vec::new()), schema),
+            // The connector does not look into the type of the bounds.
+            ("r", _) => break Type::new(name, oid, Kind::Range(Type::UNKNOWN), schema),
+            ("m", _) => break Type::new(name, oid, Kind::Multirange(Type::UNKNOWN), schema),
             _ => {
                 let ty = Type::new(name, oid, Kind::Simple, schema.clone());
                 let array = |oid| Type::new("_vector".to_owned(), oid, Kind::Array(ty.clone()), schema);

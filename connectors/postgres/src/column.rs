@@ -95,6 +95,32 @@ impl Column {
         }
     }
 
+    /// Whether the value that is sent, or its cast, has fewer digits than a column of another type would keep.
+    pub(crate) fn rounds(&self) -> bool {
+        let floats = [Type::FLOAT4, Type::FLOAT4_ARRAY, Type::FLOAT8, Type::FLOAT8_ARRAY];
+        let is_inexact = floats.contains(&self.ty) || matches!(self.ty, Type::MONEY | Type::MONEY_ARRAY);
+        is_inexact || self.modifier >= 0 && self.is_rounded_by_modifier()
+    }
+
+    /// Whether a modifier of the type limits the digits of a number or a time.
+    fn is_rounded_by_modifier(&self) -> bool {
+        matches!(
+            self.ty,
+            Type::NUMERIC
+                | Type::NUMERIC_ARRAY
+                | Type::TIMESTAMP
+                | Type::TIMESTAMP_ARRAY
+                | Type::TIMESTAMPTZ
+                | Type::TIMESTAMPTZ_ARRAY
+                | Type::TIME
+                | Type::TIME_ARRAY
+                | Type::TIMETZ
+                | Type::TIMETZ_ARRAY
+                | Type::INTERVAL
+                | Type::INTERVAL_ARRAY
+        )
+    }
+
     /// The type that values are sent as, and its array type.
     pub(crate) fn sent_as(&self) -> (Type, Type) {
         if let Some(vectors) = &self.vectors {
@@ -130,18 +156,7 @@ impl Column {
             // Text is read as money by the server's locale.
             Type::MONEY => format!("{value}::numeric::money"),
             Type::MONEY_ARRAY => format!("{value}::numeric[]::money[]"),
-            Type::NUMERIC
-            | Type::NUMERIC_ARRAY
-            | Type::TIMESTAMP
-            | Type::TIMESTAMP_ARRAY
-            | Type::TIMESTAMPTZ
-            | Type::TIMESTAMPTZ_ARRAY
-            | Type::TIME
-            | Type::TIME_ARRAY
-            | Type::TIMETZ
-            | Type::TIMETZ_ARRAY
-            | Type::INTERVAL
-            | Type::INTERVAL_ARRAY => format!("{value}::{}", self.base),
+            _ if self.is_rounded_by_modifier() => format!("{value}::{}", self.base),
             _ => {
                 let collate = self.collation.as_ref().map_or(String::new(), |name| format!(" COLLATE {name}"));
                 format!("{value}::{}.{}{collate}", quoted(self.ty.schema()), quoted(self.ty.name()))

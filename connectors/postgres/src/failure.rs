@@ -12,7 +12,7 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use super::{
     message,
-    sqlstate::{advice, is_of_table, leaves_session_intact, meaning},
+    sqlstate::{OF_EXTENSION, advice, is_of_table, leaves_session_intact, meaning, of_state},
 };
 
 /// Why a transaction failed; nothing was written.
@@ -20,6 +20,8 @@ use super::{
 pub(crate) enum Failure {
     /// An error of the server, or a lost connection.
     Client(tokio_postgres::Error),
+    /// An error by which a type of an extension refuses a value, although the SQLSTATE is of a fault of the server.
+    OfExtension(tokio_postgres::Error),
     /// No answer within this time.
     NoAnswer(Duration),
     /// None of the hosts can be used.
@@ -40,7 +42,7 @@ impl Failure {
     /// The server's error, if there is one.
     pub(crate) fn answer(&self) -> Option<&DbError> {
         match self {
-            Self::Client(error) => error.as_db_error(),
+            Self::Client(error) | Self::OfExtension(error) => error.as_db_error(),
             _ => None,
         }
     }
@@ -49,6 +51,7 @@ impl Failure {
     pub(crate) fn meaning(&self) -> TargetFailure {
         match self {
             Self::Client(error) => error.as_db_error().map_or_else(|| class_of_client_error(error), meaning),
+            Self::OfExtension(_) => of_state(OF_EXTENSION),
             Self::NoAnswer(_) | Self::Altered => TargetFailure::Busy,
             Self::Table(_) => TargetFailure::NotReady,
             Self::NoHost(hosts) => {
@@ -76,7 +79,7 @@ impl Failure {
     /// The message, without values of records.
     pub(crate) fn text(&self, shown: Shown) -> String {
         match self {
-            Self::Client(error) => match error.as_db_error() {
+            Self::Client(error) | Self::OfExtension(error) => match error.as_db_error() {
                 Some(answer) => format!("{}{}", message::text(answer, shown), advice(answer.code().code())),
                 None => chain(error),
             },

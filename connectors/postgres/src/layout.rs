@@ -20,6 +20,7 @@ use super::{
     rows::{self, Parameter, Row},
     session::Statement,
     statements,
+    text::is_extension_type,
     transaction::Transaction,
 };
 
@@ -64,6 +65,9 @@ impl Layout {
         let found = catalog::columns(transaction, &table, &names, plan.fields.is_some(), &shown).await?;
         if let Some(key) = plan.key.iter().find(|key| found.written.iter().all(|column| column.name != **key)) {
             return Err(Failure::Table(format!("{shown} has no column {key}: add it, or correct `key`")));
+        }
+        if let Some(wrong) = other_dimensions(plan, &found.written) {
+            return Err(Failure::Table(format!("{shown}: {wrong}")));
         }
         if !plan.key.is_empty() {
             catalog::check_key(transaction, &table, &plan.key, &shown).await?;
@@ -194,8 +198,21 @@ impl Layout {
             return Ok(false);
         }
         let (_, columns) = self.of(indices.iter().copied());
-        match catalog::have_types(transaction, &self.name.to_string(), &columns).await? {
-            true => Ok(true),
+        self.check_types(transaction, &columns).await.map(|()| true)
+    }
+
+    /// Checks that the columns which round have the types by which they did.
+    ///
+    /// # Errors
+    /// The server's error, or [`Failure::Altered`]: another type may keep more of the values that are written.
+    pub(crate) async fn check_rounding(&self, transaction: &Transaction<'_>) -> Result<(), Failure> {
+        let columns: Vec<_> = self.columns.iter().filter(|column| column.rounds()).collect();
+        if columns.is_empty() { Ok(()) } else { self.check_types(transaction, &columns).await }
+    }
+
+    async fn check_types(&self, transaction: &Transaction<'_>, columns: &[&Column]) -> Result<(), Failure> {
+        match catalog::have_types(transaction, &self.name.to_string(), columns).await? {
+            true => Ok(()),
             false => Err(Failure::Altered),
         }
     }
@@ -276,6 +293,15 @@ impl Write<'_> {
     pub(crate) fn parameters(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
         self.values.iter().map(|(values, ty)| (&**values as &(dyn ToSql + Sync), ty.clone())).collect()
     }
+}
+
+/// Why no vector of the mapping fits into its column, if none does.
+fn other_dimensions(plan: &Plan, columns: &[catalog::Found]) -> Option<String> {
+    let (name, number) = plan.dimensions.as_ref()?;
+    let column = columns.iter().find(|column| column.name == *name && is_extension_type(&column.ty))?;
+    // The modifier is the number of dimensions. Without one, the column takes any.
+    let dimensions = usize::try_from(column.modifier).ok().filter(|dimensions| dimensions != number)?;
+    Some(format!("column {name} has {dimensions} dimensions, the mapping {number}; correct one of them"))
 }
 
 async fn name(transaction: &Transaction<'_>, table: &str) -> Result<TableName, Failure> {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use danube_sink::{ConnectorError, ConnectorResult, PartialFailure, SinkRecord, schema::AwaitedColumn};
+use futures_util::future::join;
 use tokio::time::Instant;
 
 use super::{
@@ -14,14 +15,14 @@ use super::{
     fields::NewField,
     layout::{Layout, Write},
     positions::Positions,
-    redelivered::{unique_indexes, unless_equal, violated},
+    redelivered::{UniqueIndex, unique_indexes, unless_equal, violated},
     rows::{Row, by_columns},
     schema::definition,
     session::Statement,
     shared::Shared,
     streamed,
     transaction::Transaction,
-    unreadable::{is_about_values, refused, unreadable},
+    unreadable::{is_about_values, of_extension, refused, unreadable},
 };
 
 /// How long a field is left out because the table had no column for it when its columns were read.
@@ -69,7 +70,7 @@ impl OpenTable {
                     self.awaited.forget();
                     return Ok(());
                 }
-                Err(failure) if !failure.answer().is_some_and(is_about_values) => {
+                Err(failure) if !is_about_values(&failure, &layout) => {
                     self.shared.judged(Err(failure), records, &what, Shown::Names)
                 }
                 // With all rows at hand it is found what each record is.
@@ -161,7 +162,7 @@ impl OpenTable {
             if self.shared.plan.key.is_empty() && !layout.columns.is_empty() {
                 // A redelivered record looks for its row, for which inserting takes no privilege.
                 let indexes = unique_indexes(&transaction, &layout.name).await?;
-                if let Some(read) = indexes.iter().find_map(|index| layout.read_written(index)) {
+                if let Some(read) = indexes.iter().find_map(|index| layout.read_written(&index.columns)) {
                     transaction.execute(Statement { text: &format!("EXPLAIN {read}"), parameters: &[] }).await?;
                 }
             }
@@ -210,13 +211,13 @@ impl OpenTable {
             return Ok(());
         }
         let Err(failure) = self.send(layout, rows, deadline).await else { return Ok(()) };
-        if failure.answer().is_some_and(is_about_values)
+        if is_about_values(&failure, layout)
             && let Ok(reasons) = unreadable(&self.shared.session, layout, rows, deadline).await
             && !reasons.is_empty()
         {
             return Err(refused(records, &reasons, what));
         }
-        self.shared.judged(Err(failure), records, what, Shown::Names)
+        self.shared.judged(Err(of_extension(failure, layout, rows)), records, what, Shown::Names)
     }
 
     /// Writes the rows; a second time if one violates a unique index and may be there already.
@@ -235,7 +236,7 @@ impl OpenTable {
         &self,
         layout: &Layout,
         rows: &mut Vec<Row<'_>>,
-        violated: Option<&[String]>,
+        violated: Option<&UniqueIndex>,
         deadline: Instant,
     ) -> Result<(), Failure> {
         let transaction = self.shared.session.begin(deadline).await?;
@@ -259,35 +260,35 @@ impl OpenTable {
         transaction: &Transaction<'_>,
         layout: &Layout,
         rows: &[Row<'_>],
-        violated: Option<&[String]>,
+        violated: Option<&UniqueIndex>,
     ) -> Result<(), Failure> {
         // A row that is written after its deletion is a new row.
-        if rows.iter().any(|row| row.deletes) {
-            execute(transaction, layout.delete(rows)).await?;
-        }
+        let deletion = rows.iter().any(|row| row.deletes).then(|| layout.delete(rows));
         let copy_of = |indices: &[usize], count| match violated {
             Some(_) => None,
             None => layout.copy_of(indices, count),
         };
         if rows.iter().all(Row::is_complete) {
             let Some(copy) = layout.copy(rows.len()).filter(|_| violated.is_none()) else {
-                return execute(transaction, skipping(layout.insert(rows), violated, layout)).await;
+                let insert = skipping(layout.insert(rows), violated, layout);
+                return execute_all(transaction, layout, deletion.into_iter().chain([insert]).collect()).await;
             };
             let parts = copy::parts(rows).map(|rows| Some(layout.chunks(rows)));
             return layout.copy_in(transaction, &copy, &layout.indices(), parts).await.map(drop);
         }
         let ranks = layout.ranks(transaction, rows).await?;
-        for (indices, rows) in by_columns(rows, &ranks, self.shared.plan.replace) {
-            if let Some(copy) = copy_of(&indices, rows.len()) {
-                let parts = [Some(layout.chunks_of(&indices, &rows))].into_iter();
-                layout.copy_in(transaction, &copy, &indices, parts).await?;
+        let groups = by_columns(rows, &ranks, self.shared.plan.replace);
+        let mut writes: Vec<_> = deletion.into_iter().collect();
+        for (indices, rows) in &groups {
+            if let Some(copy) = copy_of(indices, rows.len()) {
+                let parts = [Some(layout.chunks_of(indices, rows))].into_iter();
+                layout.copy_in(transaction, &copy, indices, parts).await?;
                 continue;
             }
-            for write in layout.insert_of(&indices, &rows) {
-                execute(transaction, skipping(write, violated, layout)).await?;
-            }
+            let inserts = layout.insert_of(indices, rows).into_iter();
+            writes.extend(inserts.map(|write| skipping(write, violated, layout)));
         }
-        Ok(())
+        execute_all(transaction, layout, writes).await
     }
 
     /// A field that every record has is a change of the producer's, for which the table gets a column. A table that records choose
@@ -335,12 +336,30 @@ impl OpenTable {
     }
 }
 
+/// Runs the last writes of a transaction, and checks that no column has another type than the one for which values were rounded. The
+/// check is sent behind the last write, which saves a round trip; the lock of that write keeps the columns as they are.
+///
+/// # Errors
+/// The server's error, or [`Failure::Altered`].
+pub(crate) async fn execute_all(
+    transaction: &Transaction<'_>,
+    layout: &Layout,
+    mut writes: Vec<Write<'_>>,
+) -> Result<(), Failure> {
+    let Some(last) = writes.pop() else { return Ok(()) };
+    for write in writes {
+        execute(transaction, write).await?;
+    }
+    let (written, checked) = join(execute(transaction, last), layout.check_rounding(transaction)).await;
+    written.and(checked)
+}
+
 pub(crate) async fn execute(transaction: &Transaction<'_>, write: Write<'_>) -> Result<(), Failure> {
     transaction.execute(Statement { text: &write.text, parameters: &write.parameters() }).await
 }
 
 /// The `INSERT` that skips rows which exist with equal values, if an index is violated.
-fn skipping<'w>(mut write: Write<'w>, violated: Option<&[String]>, layout: &Layout) -> Write<'w> {
+fn skipping<'w>(mut write: Write<'w>, violated: Option<&UniqueIndex>, layout: &Layout) -> Write<'w> {
     if let Some(condition) = violated.and_then(|index| unless_equal(index, layout, &write.columns)) {
         write.text = format!("{} WHERE {condition}", write.text).into();
     }

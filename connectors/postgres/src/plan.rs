@@ -35,6 +35,8 @@ pub struct Plan {
     /// Whether the other fields of a payload fill the columns of their names, and what one without a column does. A field that
     /// `columns` read, or a part of which they read, is none of them.
     pub fields: Option<OnNewField>,
+    /// A column of vectors of pgvector, and their number of dimensions: a table whose column has another number cannot be written.
+    pub dimensions: Option<(String, usize)>,
     /// The unit of numbers in `timestamptz` and `timestamp` columns, since 1970; without it, a record with such a number is invalid.
     pub time_unit: Option<TimeUnit>,
     /// The columns that identify a row. Without a key, a row that violates a unique index is an error.
@@ -62,6 +64,7 @@ impl Plan {
             table,
             columns,
             fields: None,
+            dimensions: None,
             time_unit: None,
             create: None,
             create_from_schema: false,

@@ -6,6 +6,7 @@
 
 use tokio::time::Instant;
 use tokio_postgres::{
+    Row,
     error::{DbError, SqlState},
     types::{ToSql, Type},
 };
@@ -19,10 +20,18 @@ use super::{
     transaction::Transaction,
 };
 
-/// A query of the columns of each unique index for which this condition holds, and that is neither partial nor on an expression.
-fn columns_of_indexes(condition: &str) -> String {
+/// A unique index that can identify a row.
+pub(crate) struct UniqueIndex {
+    pub(crate) columns: Vec<String>,
+    /// Whether two rows without a value violate it (`NULLS NOT DISTINCT`).
+    nulls_are_equal: bool,
+}
+
+/// A query of each unique index for which this condition holds, and that is neither partial nor on an expression. Servers before
+/// PostgreSQL 15 do not know `NULLS NOT DISTINCT`.
+fn indexes(condition: &str) -> String {
     format!(
-        "SELECT array_agg(a.attname::text) FROM pg_index i
+        "SELECT array_agg(a.attname::text), coalesce(bool_or((to_jsonb(i)->>'indnullsnotdistinct')::bool), false) FROM pg_index i
         JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
@@ -31,50 +40,62 @@ fn columns_of_indexes(condition: &str) -> String {
     )
 }
 
-/// The columns of each unique index of a table that can identify a row.
+impl UniqueIndex {
+    fn read(row: &Row) -> Self {
+        Self { columns: row.get(0), nulls_are_equal: row.get(1) }
+    }
+}
+
+/// The unique indexes of a table that can identify a row.
 pub(crate) async fn unique_indexes(
     transaction: &Transaction<'_>,
     table: &TableName,
-) -> Result<Vec<Vec<String>>, Failure> {
-    let (text, table) = (columns_of_indexes("i.indrelid = $1::regclass"), table.to_string());
+) -> Result<Vec<UniqueIndex>, Failure> {
+    let (text, table) = (indexes("i.indrelid = $1::regclass"), table.to_string());
     let rows = transaction.rows(Statement { text: &text, parameters: &[(&table, Type::TEXT)] }).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    Ok(rows.iter().map(UniqueIndex::read).collect())
 }
 
-/// The columns of the unique index that an error is about; `None` if it is another error, or the index cannot identify a row.
+/// The unique index that an error is about; `None` if it is another error, or the index cannot identify a row.
 pub(crate) async fn violated(
     session: &Session,
     answer: &DbError,
     deadline: Instant,
-) -> Result<Option<Vec<String>>, Failure> {
+) -> Result<Option<UniqueIndex>, Failure> {
     let (Some(schema), Some(index)) = (answer.schema(), answer.constraint()) else { return Ok(None) };
     if *answer.code() != SqlState::UNIQUE_VIOLATION {
         return Ok(None);
     }
     let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&schema, Type::TEXT), (&index, Type::TEXT)];
-    let text = columns_of_indexes("n.nspname = $1 AND c.relname = $2");
+    let text = indexes("n.nspname = $1 AND c.relname = $2");
     let rows = session.rows(Statement { text: &text, parameters: &parameters }, deadline).await?;
-    Ok(rows.first().map(|row| row.get(0)))
+    Ok(rows.first().map(UniqueIndex::read))
 }
 
-/// The condition with which an `INSERT` skips rows that exist with equal values; `None` if these are not all columns of the index.
-pub(crate) fn unless_equal(index: &[String], layout: &Layout, columns: &[&Column]) -> Option<String> {
-    let index_of = |name: &String| columns.iter().position(|column| column.name == *name);
-    let keys = index.iter().map(index_of).collect::<Option<Vec<_>>>()?;
-    let keys = keys.iter().map(|&number| format!("held.{} = rows.v{number}", columns[number].quoted()));
-    let written = columns.iter().enumerate().map(|(number, column)| comparable(column, &format!("rows.v{number}")));
+/// The condition with which an `INSERT` of these columns skips rows that exist with equal values; `None` if the values of the index
+/// are not known.
+pub(crate) fn unless_equal(index: &UniqueIndex, layout: &Layout, columns: &[&Column]) -> Option<String> {
     // A column that the record has no value for has its default, which may be another one each time.
-    let is_left_out = |column: &&Column| !column.varies && columns.iter().all(|written| written.name != column.name);
-    let left_out = layout.columns.iter().filter(is_left_out);
-    let left_out = left_out.map(|column| {
-        let default = column.default.as_deref().unwrap_or("NULL");
-        comparable(column, &format!("({default})::{}", column.stored_as))
-    });
-    let (held, new): (Vec<_>, Vec<_>) = written.chain(left_out).unzip();
-    // This operator compares any type, also one without an order such as `json`.
-    let all = format!("ROW({})::record OPERATOR(pg_catalog.*=) ROW({})::record", held.join(", "), new.join(", "));
-    let keys = keys.collect::<Vec<_>>().join(" AND ");
-    Some(format!("NOT EXISTS (SELECT FROM {} held WHERE {keys} AND {all})", layout.name))
+    let new = |column: &Column| match columns.iter().position(|written| written.name == column.name) {
+        Some(number) => Some(format!("rows.v{number}")),
+        None if column.varies => None,
+        None => Some(format!("({})::{}", column.default.as_deref().unwrap_or("NULL"), column.stored_as)),
+    };
+    let key = |name: &String| {
+        let column = layout.columns.iter().find(|column| column.name == *name)?;
+        let (held, new) = (format!("held.{}", column.quoted()), new(column)?);
+        // Unlike IS NOT DISTINCT FROM, this can use the index. The comparison of all columns tells a value from none.
+        let or_null = if index.nulls_are_equal { format!(" OR {held} IS NULL") } else { String::new() };
+        Some(format!("({held} = {new}{or_null})"))
+    };
+    let keys = index.columns.iter().map(key).collect::<Option<Vec<_>>>()?;
+    let compared = layout.columns.iter().filter_map(|column| Some(comparable(column, &new(column)?)));
+    let (held, new): (Vec<_>, Vec<_>) = compared.unzip();
+    // This operator compares any type, also one without an order such as `json`. IS TRUE keeps the server from sorting the whole
+    // table by it.
+    let all =
+        format!("(ROW({})::record OPERATOR(pg_catalog.*=) ROW({})::record) IS TRUE", held.join(", "), new.join(", "));
+    Some(format!("NOT EXISTS (SELECT FROM {} held WHERE {} AND {all})", layout.name, keys.join(" AND ")))
 }
 
 /// The expressions that compare a column of the existing row with the new value as it would be stored.

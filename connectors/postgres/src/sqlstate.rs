@@ -58,6 +58,7 @@ const STATES: &[(&str, &str, TargetFailure)] = &[
     ("P0", "what a trigger raises", Refused),
     (SYNTAX_OF_A_VALUE, "a `tsquery` or `jsonpath`", Refused),
     (POLICY, "row-level security", Refused),
+    (OF_EXTENSION, "a value of an extension's type", Refused),
     ("", "a state of a trigger's own", Refused),
 ];
 
@@ -69,6 +70,8 @@ const POOLER: &str = "08P01 credentials";
 const SYNTAX_OF_A_VALUE: &str = "42601 value";
 /// A row-level security policy refuses the row, under the state of a missing privilege.
 const POLICY: &str = "42501 policy";
+/// A type of an extension cannot read a value, and reports it under the state of a fault of the server. PostGIS does.
+pub(crate) const OF_EXTENSION: &str = "XX000 extension";
 
 /// The class of an error of the server.
 pub(crate) fn meaning(answer: &DbError) -> TargetFailure {
@@ -89,7 +92,8 @@ pub(crate) fn is_of_table(answer: &DbError) -> bool {
     meaning(answer) == NotReady && OF_TABLES.iter().any(|state| answer.code().code().starts_with(state))
 }
 
-fn of_state(state: &str) -> TargetFailure {
+/// The class of a state, or of a state with the case that a constant above names.
+pub(crate) fn of_state(state: &str) -> TargetFailure {
     let matching = STATES.iter().filter(|(prefix, ..)| state.starts_with(prefix));
     matching.max_by_key(|(prefix, ..)| prefix.len()).map_or(Refused, |(.., failure)| *failure)
 }

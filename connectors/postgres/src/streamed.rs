@@ -15,7 +15,7 @@ use super::{
     copy::parts,
     failure::Failure,
     layout::Layout,
-    open_table::{LEAVES_OUT_FOR, execute},
+    open_table::{LEAVES_OUT_FOR, execute, execute_all},
     records::Converted,
     rows::Row,
     shared::Shared,
@@ -67,7 +67,7 @@ async fn insert<'r>(
     let Some(rows) = convert(first) else { return Ok(false) };
     let insert_rest = async {
         let Some(rows) = convert(rest) else { return Ok(false) };
-        execute(transaction, layout.insert(&rows)).await.map(|()| true)
+        execute_all(transaction, layout, vec![layout.insert(&rows)]).await.map(|()| true)
     };
     let (first, rest) = join(execute(transaction, layout.insert(&rows)), insert_rest).await;
     first.and(rest)

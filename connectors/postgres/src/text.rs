@@ -171,7 +171,11 @@ fn array(json: &str, of: &Type, modifier: i32) -> Result<String, Reason> {
         array.push(if array.is_empty() { '{' } else { ',' });
         match item.get() {
             "null" => array.push_str("NULL"),
-            item if item.starts_with('[') && !has_arrays(of) => array.push_str(&self::array(item, of, modifier)?),
+            item if item.starts_with('[') && !has_arrays(of) => match &*self::array(item, of, modifier)? {
+                // PostgreSQL would store an array of empty ones as an empty one.
+                "{}" => return Err("has an empty array in an array".into()),
+                inner => array.push_str(inner),
+            },
             item => {
                 array.push('"');
                 for letter in text(item, of, modifier)?.chars() {
@@ -194,9 +198,13 @@ fn has_arrays(ty: &Type) -> bool {
     matches!(ty.kind(), Kind::Array(_)) || is_json(ty) || is_extension_type(ty) && !is_text(ty)
 }
 
-/// Whether the type is a base type of an extension.
+/// Whether the type is a base type of an extension, or an array of one.
 pub(crate) fn is_extension_type(ty: &Type) -> bool {
-    matches!(ty.kind(), Kind::Simple) && !is_built_in(ty)
+    match ty.kind() {
+        Kind::Simple => !is_built_in(ty),
+        Kind::Array(of) => is_extension_type(of),
+        _ => false,
+    }
 }
 
 /// Whether the type is one of PostgreSQL itself.
@@ -222,6 +230,7 @@ mod tests {
         let expected = r#"{"a,b",NULL,"\"q\"\\","",{"1.10","{\"z\": 1, \"a\": 2}"}}"#;
         assert_eq!(text(json, &Type::TEXT_ARRAY, -1).unwrap(), expected);
         assert_eq!(text("[]", &Type::TEXT_ARRAY, -1).unwrap(), "{}");
+        assert_eq!(text("[[],[]]", &Type::JSONB_ARRAY, -1).unwrap(), r#"{"[]","[]"}"#);
         assert_eq!(text("[[1],[null]]", &Type::INT4_ARRAY, -1).unwrap(), r#"{{"1"},{NULL}}"#);
         assert_eq!(text("[[1],[null]]", &Type::JSONB_ARRAY, -1).unwrap(), r#"{"[1]","[null]"}"#);
         assert_eq!(text(r#"["AAH/"]"#, &Type::BYTEA_ARRAY, -1).unwrap(), r#"{"\\x0001ff"}"#);
@@ -242,6 +251,8 @@ mod tests {
             (r#""{1}""#, Type::INT4_ARRAY, -1),
             ("[1.5]", Type::INT4_ARRAY, -1),
             ("[99999]", Type::INT2_ARRAY, -1),
+            ("[[],[]]", Type::INT4_ARRAY, -1),
+            ("[[[ ]]]", Type::TEXT_ARRAY, -1),
             (r#""a\u0000""#, Type::TEXT, -1),
             (r#""o""#, Type::BOOL, -1),
             (r#""truee""#, Type::BOOL, -1),

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use danube_sink::{ConnectorError, PartialFailure, RecordId, SinkRecord};
 use tokio::time::Instant;
 use tokio_postgres::{
-    error::DbError,
+    error::SqlState,
     types::{ToSql, Type},
 };
 
 use super::{
+    column::Column,
     datum::Datum,
     failure::Failure,
     layout::Layout,
@@ -31,10 +32,28 @@ const UNREADABLE: &str = "
     WHERE problem.sql_error_code IS NOT NULL
     ORDER BY given.number";
 
-/// Whether an error may be about a value that its type cannot read. Types that name catalog objects, or have their own grammar,
-/// report it like an error of the statement (class 42).
-pub(crate) fn is_about_values(answer: &DbError) -> bool {
-    matches!(&answer.code().code()[..2], "22" | "23" | "42")
+/// Whether a failure may be about a value that its type cannot read. Types that name catalog objects, or have their own grammar,
+/// report it like an error of the statement (class 42), and some types of extensions as a fault of the server.
+pub(crate) fn is_about_values(failure: &Failure, layout: &Layout) -> bool {
+    let has_extensions = || layout.columns.iter().any(|column| is_extension_type(&column.ty));
+    failure.answer().is_some_and(|answer| match answer.code() {
+        code if *code == SqlState::INTERNAL_ERROR => has_extensions(),
+        code => matches!(&code.code()[..2], "22" | "23" | "42"),
+    })
+}
+
+/// The failure of a write of these rows: a fault of the server is of a value if a row has one for an extension's type.
+pub(crate) fn of_extension(failure: Failure, layout: &Layout, rows: &[Row<'_>]) -> Failure {
+    let is_value = |(column, datum): (&Column, &Option<Datum<'_>>)| {
+        is_extension_type(&column.ty) && !matches!(datum, None | Some(Datum::Null))
+    };
+    let has_value = |row: &Row<'_>| layout.columns.iter().zip(&row.data).any(is_value);
+    match failure {
+        Failure::Client(error) if error.code() == Some(&SqlState::INTERNAL_ERROR) && rows.iter().any(has_value) => {
+            Failure::OfExtension(error)
+        }
+        failure => failure,
+    }
 }
 
 /// The records with values that the types of their columns cannot read.

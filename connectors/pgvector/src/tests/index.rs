@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 
 use super::super::Pgvector;
 use super::{
-    TOPIC, configured, records,
+    TOPIC, of_dimensions, records,
     server::{PostgresServer, Program},
     start, texts,
 };
@@ -180,7 +180,7 @@ async fn an_index_that_takes_too_long_ends_the_start_within_the_limit() {
     .await
     .unwrap();
     let with = |mapping: &str| {
-        let (sink, mut core) = configured(&server, TOPIC, mapping).unwrap();
+        let (sink, mut core) = of_dimensions(64, &server, TOPIC, mapping).unwrap();
         core.write_timeout = Duration::from_millis(500);
         (sink, core)
     };

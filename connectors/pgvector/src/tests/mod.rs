@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use danube_sink::{
-    ConnectorResult, SinkConnector, SinkRecord,
+    ConnectorError, ConnectorResult, SinkConnector, SinkRecord,
     dev::BrokerOptions,
     testing::{Prepared, Subject, conforms, from_toml},
 };
@@ -26,8 +26,12 @@ mod values;
 const TOPIC: &str = "/default/vectors";
 
 fn configured(server: &PostgresServer, topic: &str, mapping: &str) -> Prepared<Pgvector> {
+    of_dimensions(3, server, topic, mapping)
+}
+
+fn of_dimensions(number: usize, server: &PostgresServer, topic: &str, mapping: &str) -> Prepared<Pgvector> {
     from_toml(&format!(
-        "{}[[pgvector.topic_mappings]]\ntopic = '{topic}'\nsubscription = 'pgvector'\ntable = 'docs'\ndimensions = 3\n{mapping}",
+        "{}[[pgvector.topic_mappings]]\ntopic = '{topic}'\nsubscription = 'pgvector'\ntable = 'docs'\ndimensions = {number}\n{mapping}",
         server.toml("pgvector")
     ))
 }
@@ -76,6 +80,35 @@ async fn an_existing_table_keeps_its_types() {
     let mut sink = start(&server, "create = false").await.unwrap();
     sink.process_batch(records(&[r#"{"id":9007199254740993,"embedding":[1,2,3]}"#])).await.unwrap();
     assert_eq!(texts(&sql, "SELECT id || embedding::text FROM docs").await, ["9007199254740993[1,2,3]"]);
+}
+
+#[tokio::test]
+async fn an_existing_table_with_other_dimensions_is_found_at_start() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    sql.batch_execute("CREATE EXTENSION vector; CREATE TABLE docs (id text PRIMARY KEY, embedding vector)")
+        .await
+        .unwrap();
+    let mut sink = start(&server, "").await.unwrap();
+    for (kind, is_written) in [("vector(4)", false), ("halfvec(4)", false), ("halfvec", true), ("vector(3)", true)] {
+        let table = format!("TRUNCATE docs; ALTER TABLE docs ALTER embedding TYPE {kind} USING NULL");
+        sql.batch_execute(&table).await.unwrap();
+        let started = start(&server, "").await.map(drop);
+        let written = sink.process_batch(records(&[r#"{"id":1,"embedding":[1,2,3]}"#])).await;
+        if is_written {
+            started.unwrap();
+            continue;
+        }
+        match started {
+            Err(error @ ConnectorError::Initialization { .. }) => {
+                let text = error.report();
+                assert!(text.contains("\"docs\": column embedding has 4 dimensions, the mapping 3"), "{text}");
+            }
+            other => panic!("{kind}: {other:?}"),
+        }
+        // A running connector waits for the column.
+        assert!(matches!(written, Err(ConnectorError::Retryable { .. })), "{written:?}");
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use danube_sink::{ConnectorError, SinkConnector};
 
-use super::{Bench, PostgresServer, Program, records, report, start_at, written};
+use super::{Bench, PostgresServer, Program, records, report, start, start_at, written};
 
 const TABLE: &str = "CREATE TABLE rows (id int, v int)";
 const MAPPING: &str = "table = 'rows'\ncolumns = { id = '/id', v = '/v' }";
@@ -132,6 +132,50 @@ async fn a_column_that_no_record_can_fill_is_found_at_start() {
         let mut sink = super::start(&bench.server, &MAPPING.replace("rows", table)).await.unwrap();
         sink.process_batch(records(&[r#"{"id":1,"v":1}"#])).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_column_that_is_altered_to_keep_more_gets_it() {
+    let bench = Bench::new(TABLE, MAPPING).await;
+    for (before, after, value) in [
+        ("real", "float8", "0.1"),
+        ("float8", "numeric", "0.12345678901234567890"),
+        ("money", "numeric", "1.2345"),
+        ("numeric(10,2)", "numeric(12,4)", "1.2345"),
+        ("time(0)", "time", "\"01:02:03.4\""),
+        ("timestamp(0)", "timestamp", "\"2024-01-01T00:00:00.7\""),
+        ("interval(0)", "interval", "\"00:00:01.5\""),
+        ("real[]", "float8[]", "[0.1]"),
+        ("numeric(10,2)[]", "numeric(12,4)[]", "[1.2345]"),
+    ] {
+        let (full, part) = (format!(r#"{{"id":1,"v":{value}}}"#), format!(r#"{{"v":{value}}}"#));
+        // In one statement, in two that are streamed, and in one for each set of columns.
+        for batch in [vec![&*full], vec![&*full; 100], vec![&*full, &*part]] {
+            let table = format!("DROP TABLE rows; CREATE TABLE rows (id int, v {before})");
+            bench.sql.batch_execute(&table).await.unwrap();
+            let mut sink = start(&bench.server, MAPPING).await.unwrap();
+            bench.sql.batch_execute(&format!("ALTER TABLE rows ALTER v TYPE {after}")).await.unwrap();
+            while let Err(error) = sink.process_batch(records(&batch)).await {
+                report!(Err::<(), _>(error), Retryable);
+            }
+            let found = bench.rows("SELECT v, count(*) FROM rows GROUP BY v").await;
+            assert_eq!(found, [format!(r#"{{"v":{value},"count":{}}}"#, batch.len())], "{before}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn keys_are_compared_by_the_altered_type() {
+    let mapping =
+        "table = 'rows'\nmode = 'upsert'\nkey = ['device', 'at']\ncolumns = { device = '/device', at = '/at' }";
+    let table = "CREATE TABLE rows (device int, at timestamptz(0), PRIMARY KEY (device, at))";
+    let mut bench = Bench::new(table, mapping).await;
+    bench.sql.batch_execute("ALTER TABLE rows ALTER at TYPE timestamptz(3)").await.unwrap();
+    let batch = [r#"{"device":1,"at":"2024-01-01T00:00:00.1Z"}"#, r#"{"device":1,"at":"2024-01-01T00:00:00.2Z"}"#];
+    while let Err(error) = bench.write(&batch).await {
+        report!(Err::<(), _>(error), Retryable);
+    }
+    assert_eq!(bench.rows("SELECT at FROM rows").await.len(), 2);
 }
 
 #[tokio::test]

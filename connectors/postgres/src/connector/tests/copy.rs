@@ -1,20 +1,22 @@
 //! Large batches without a key are written by COPY, and mean the same as by INSERT.
 
 use danube_sink::ConnectorError;
+use tokio_postgres::Client;
 
 use super::{Bench, SinkConnector, records, rejected, report};
 
 /// Enough rows for COPY, in several parts.
-const MANY: usize = 1_600;
+pub(super) const MANY: usize = 1_600;
 
-/// Notes whether a statement is COPY: a statement's trigger sees the text of its query.
-const WATCHED: &str = "CREATE TABLE how (query text);
+/// Notes how rows are written, for [`how`]: a statement's trigger sees the text of its query.
+pub(super) const WATCHED: &str = "CREATE TABLE how (query text);
     CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN INSERT INTO how VALUES (left(current_query(), 6)); RETURN NULL; END $$;
     CREATE TRIGGER note AFTER INSERT ON rows FOR EACH STATEMENT EXECUTE FUNCTION note()";
 
-async fn how(bench: &Bench) -> Vec<String> {
-    let rows = bench.sql.query("DELETE FROM how RETURNING query", &[]).await.unwrap();
+/// How rows were written since the last call: the first letters of each statement.
+pub(super) async fn how(sql: &Client) -> Vec<String> {
+    let rows = sql.query("DELETE FROM how RETURNING query", &[]).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
 }
 
@@ -59,9 +61,9 @@ async fn values_of_many_rows_are_those_of_few(columns: &str, expected: &[&str]) 
         (from..from + count).map(payload).collect()
     };
     write(&mut bench, &payloads(0, MANY)).await.unwrap();
-    assert_eq!(how(&bench).await, expected);
+    assert_eq!(how(&bench.sql).await, expected);
     write(&mut bench, &payloads(0, 3)).await.unwrap();
-    assert_eq!(how(&bench).await, ["INSERT"]);
+    assert_eq!(how(&bench.sql).await, ["INSERT"]);
     let distinct = bench.rows("SELECT count(*), count(DISTINCT rows.*::text) AS kinds FROM rows WHERE id < 3").await;
     assert_eq!(distinct, [r#"{"count":6,"kinds":3}"#]);
 }
@@ -75,7 +77,7 @@ async fn rows_without_a_value_get_the_default() {
         _ => format!(r#"{{"id":{id},"name":null}}"#),
     };
     write(&mut bench, &(0..2 * MANY).map(payload).collect::<Vec<_>>()).await.unwrap();
-    assert_eq!(how(&bench).await, ["COPY \"", "COPY \""]);
+    assert_eq!(how(&bench.sql).await, ["COPY \"", "COPY \""]);
     let found = bench.rows("SELECT name, count(*) FROM rows GROUP BY name ORDER BY name").await;
     assert_eq!(found, [r#"{"name":"none","count":1600}"#, r#"{"name":null,"count":1600}"#]);
 }
@@ -132,7 +134,7 @@ async fn tables_that_copy_cannot_write_as_insert_does_are_left_to_insert() {
         let mut bench = Bench::new(&tables, mapping).await;
         write(&mut bench, &many).await.unwrap();
         // The first quarter of the rows, and the rest.
-        assert_eq!(how(&bench).await, ["INSERT"; 2], "{what}");
+        assert_eq!(how(&bench.sql).await, ["INSERT"; 2], "{what}");
         assert_eq!(bench.rows("SELECT FROM rows").await.len(), MANY, "{what}");
     }
 }

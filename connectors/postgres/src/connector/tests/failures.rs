@@ -55,6 +55,32 @@ async fn a_syntax_error_in_a_value_refuses_the_record() {
     bench.write(&[r#"{"q":"a"}"#]).await.unwrap();
 }
 
+/// As PostGIS reports a geometry that it cannot read.
+#[tokio::test]
+async fn a_fault_of_an_extensions_type_refuses_the_record_that_has_a_value_of_it() {
+    let table = "CREATE TYPE shape;
+        CREATE FUNCTION shape_in(cstring) RETURNS shape LANGUAGE internal AS 'textin' IMMUTABLE STRICT;
+        CREATE FUNCTION shape_out(shape) RETURNS cstring LANGUAGE internal AS 'textout' IMMUTABLE STRICT;
+        CREATE TYPE shape (INPUT = shape_in, OUTPUT = shape_out, LIKE = text);
+        CREATE TABLE rows (id int, g shape, list shape[]);
+        CREATE FUNCTION parse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NEW::text LIKE '%abc%' OR NEW.id < 0 THEN RAISE 'parse error' USING ERRCODE = 'XX000'; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER parse BEFORE INSERT ON rows FOR EACH ROW EXECUTE FUNCTION parse()";
+    let mapping = "table = 'rows'\ncolumns = { id = '/id', g = '/g', list = '/list' }";
+    let mut bench = Bench::new(table, mapping).await;
+    for wrong in [r#"{"id":1,"g":"POINT(abc)","list":null}"#, r#"{"list":["POINT(abc)"]}"#] {
+        for batch in [vec![wrong], vec![wrong; 100]] {
+            let text = report!(bench.write(&batch).await, Refused);
+            assert!(text.contains("XX000") && !text.contains("abc"), "{text}");
+        }
+    }
+    // Without a value of it, the server itself is at fault.
+    for busy in [r#"{"id":-1}"#, r#"{"id":-1,"g":null,"list":null}"#] {
+        report!(bench.write(&[busy]).await, Retryable);
+    }
+    bench.write(&[r#"{"id":1,"g":"POINT(1 2)"}"#]).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_deferred_constraint_refuses_the_record_at_the_commit() {
     let table = "CREATE TABLE parts (id int PRIMARY KEY);

@@ -3,17 +3,32 @@
 use danube_sink::{ConnectorConfig, SubscriptionType, dev::BrokerOptions};
 use danube_sink_tests::{Broker, Ledger, Load, Publisher, Running, topic, until};
 
-use super::{PostgresServer, Program, configured};
+use super::{
+    PostgresServer, Program, configured,
+    copy::{WATCHED, how},
+};
 
-/// Stops the server three times while records are published; compares the confirmed records with those in the table.
-async fn ledger(what: &str, table: &str, mapping: &str, end: impl Fn(&PostgresServer)) -> Ledger {
-    const MORE: u64 = 300;
+/// A server with a table `rows`.
+async fn server(table: &str) -> PostgresServer {
     let server = PostgresServer::start(Program::Postgresql);
-    server.client().await.batch_execute(&format!("CREATE TABLE rows ({table})")).await.unwrap();
-    let broker = Broker::embedded(BrokerOptions { max_unacked_messages: 100, ..BrokerOptions::default() }).await;
+    server.client().await.batch_execute(table).await.unwrap();
+    server
+}
+
+/// Stops the server three times while records are published, each time for so many that they fill the window; compares the confirmed
+/// records with those in the table.
+async fn ledger(
+    what: &str,
+    server: &PostgresServer,
+    mapping: &str,
+    window: usize,
+    end: impl Fn(&PostgresServer),
+) -> Ledger {
+    const MORE: u64 = 300;
+    let broker = Broker::embedded(BrokerOptions { max_unacked_messages: window, ..BrokerOptions::default() }).await;
     let topic = topic("postgres");
     drop(broker.producer(&topic, "creator", None).await);
-    let (sink, mut core): (_, ConnectorConfig) = configured(&server, &topic, mapping).unwrap();
+    let (sink, mut core): (_, ConnectorConfig) = configured(server, &topic, mapping).unwrap();
     core.max_backoff = std::time::Duration::from_millis(500);
     for mapping in &mut core.mappings {
         mapping.consumer.subscription_type = SubscriptionType::Exclusive;
@@ -24,9 +39,9 @@ async fn ledger(what: &str, table: &str, mapping: &str, end: impl Fn(&PostgresSe
         Publisher::start(&Load { url: broker.url().to_owned(), topic: topic.clone(), partitions: None, keyed: false });
     for _ in 0..3 {
         publisher.confirms(MORE).await;
-        end(&server);
+        end(server);
         // The load continues without the server.
-        publisher.confirms(MORE).await;
+        publisher.confirms(MORE.max(window as u64)).await;
         server.start_again();
     }
     publisher.confirms(MORE).await;
@@ -50,22 +65,24 @@ const APPEND: &str = "subscription = 'postgres'\ntable = 'rows'\nkey = ['id']\nm
 
 #[tokio::test(flavor = "multi_thread")]
 async fn upsert_loses_and_duplicates_nothing_when_the_server_is_killed() {
-    let end = |server: &PostgresServer| server.kill();
-    assert_eq!(ledger("upsert, killed", "number bigint PRIMARY KEY, text text", UPSERT, end).await, Ledger::CLEAN);
+    let server = server("CREATE TABLE rows (number bigint PRIMARY KEY, text text)").await;
+    assert_eq!(ledger("upsert, killed", &server, UPSERT, 100, PostgresServer::kill).await, Ledger::CLEAN);
 }
 
-/// Without a key, large batches are written by COPY, of which the server is killed in the middle.
+/// Without a key, the backlog of an outage is written by COPY.
 #[tokio::test(flavor = "multi_thread")]
 async fn exactly_once_by_copy_loses_and_duplicates_nothing_when_the_server_is_killed() {
-    let mapping = "subscription = 'postgres'\ntable = 'rows'\ndelivery = 'exactly_once'\non_new_field = 'ignore'";
-    let end = |server: &PostgresServer| server.kill();
-    assert_eq!(ledger("exactly once, killed", "number bigint", mapping, end).await, Ledger::CLEAN);
+    let mapping = "subscription = 'postgres'\ntable = 'rows'\ndelivery = 'exactly_once'\non_new_field = 'ignore'\nbatch_size = 2000";
+    let server = server(&format!("CREATE TABLE rows (number bigint); {WATCHED}")).await;
+    assert_eq!(ledger("exactly once, killed", &server, mapping, 2_000, PostgresServer::kill).await, Ledger::CLEAN);
+    assert!(how(&server.client().await).await.iter().any(|statement| statement == "COPY \""));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn append_with_the_records_id_loses_and_duplicates_nothing_when_the_server_is_stopped() {
-    let end = |server: &PostgresServer| server.stop("immediate");
-    assert_eq!(ledger("append, immediate", "number bigint, id text UNIQUE", APPEND, end).await, Ledger::CLEAN);
-    let end = |server: &PostgresServer| server.stop("fast");
-    assert_eq!(ledger("append, fast", "number bigint, id text UNIQUE", APPEND, end).await, Ledger::CLEAN);
+    for mode in ["immediate", "fast"] {
+        let server = server("CREATE TABLE rows (number bigint, id text UNIQUE)").await;
+        let end = |server: &PostgresServer| server.stop(mode);
+        assert_eq!(ledger(&format!("append, {mode}"), &server, APPEND, 100, end).await, Ledger::CLEAN);
+    }
 }

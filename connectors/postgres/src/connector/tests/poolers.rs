@@ -3,7 +3,14 @@
 use danube_sink::{ConnectorError, SinkConnector};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use super::{Postgres, PostgresServer, Program, bouncer::Bouncer, records, report, server::connected, start, written};
+use super::{
+    Postgres, PostgresServer, Program,
+    bouncer::Bouncer,
+    copy::{MANY, WATCHED, how},
+    records, report,
+    server::connected,
+    start, written,
+};
 
 /// A database and a role with settings that change the reading of values.
 const SETTINGS: &str = "
@@ -141,32 +148,35 @@ async fn a_pooler_that_restarts_and_a_server_that_restarts_behind_it_are_waited_
 
 #[tokio::test]
 async fn copy_leaves_no_statement_in_a_poolers_session() {
+    const ROWS: i64 = MANY as i64;
     let (mut server, sql) = server().await;
     let bouncer = Bouncer::start(&server, "transaction", "default_pool_size = 1").await;
-    let columns = "t = '/t', z = '/z', d = '/d', i = '/i', a = '/a', moods = '/m', 'back\\slash' = '/s'";
-    sql.batch_execute("CREATE TABLE copied (LIKE rows, CHECK (n < 1000))").await.unwrap();
-    let mapping = format!("table = 'copied'\ncolumns = {{ n = '/n', {columns} }}");
+    let columns = "n int CHECK (n < 100000), t timestamp, z timestamptz, d date, m mood, s text, \
+                   at timestamp DEFAULT timestamptz '2024-01-01 00:00:00Z'";
+    sql.batch_execute(&format!("DROP TABLE rows; CREATE TABLE rows ({columns}); {WATCHED}")).await.unwrap();
+    let mapping = "table = 'rows'\ncolumns = { n = '/n', t = '/t', z = '/z', d = '/d', m = '/m', s = '/s' }";
     let mut sinks = Vec::new();
     for _ in 0..2 {
-        sinks.push(start_behind(&mut server, &bouncer, &mapping).await);
+        sinks.push(start_behind(&mut server, &bouncer, mapping).await);
     }
-    let batch = |from: usize| -> Vec<_> {
-        (from..from + 50).map(|n| RECORD.replace("\"n\":1,", &format!("\"n\":{n},"))).collect()
+    let record = RECORD.replace("[\"sad\"]", "\"sad\"");
+    let batch = |from: i64| -> Vec<_> {
+        (from..from + ROWS).map(|n| record.replace("\"n\":1,", &format!("\"n\":{n},"))).collect()
     };
-    for from in [1, 51, 980, 101] {
+    for from in [1, 1 + ROWS, 99_990, 1 + 2 * ROWS] {
         let batch = batch(from);
         let batch: Vec<_> = batch.iter().map(String::as_str).collect();
         for sink in &mut sinks {
             let written = sink.process_batch(records(&batch)).await;
-            assert_eq!(written.is_err(), from == 980, "{from}: {written:?}");
+            assert_eq!(written.is_err(), from == 99_990, "{from}: {written:?}");
         }
     }
+    assert_eq!(how(&sql).await, ["COPY \""; 6]);
     let other = connected("127.0.0.1", bouncer.port).await;
-    let look = "SELECT count(*) || ' ' || (SELECT count(*) FROM copied) FROM pg_prepared_statements";
+    let look = "SELECT count(*) || ' ' || (SELECT count(*) FROM rows) FROM pg_prepared_statements";
     let answer = other.simple_query(look).await.unwrap();
     let found = answer.iter().find_map(|line| if let SimpleQueryMessage::Row(row) = line { row.get(0) } else { None });
-    assert_eq!(found, Some("0 300"));
-    sql.batch_execute("TRUNCATE rows; INSERT INTO rows SELECT * FROM copied WHERE n = 1 LIMIT 1").await.unwrap();
-    sql.batch_execute("UPDATE rows SET at = DEFAULT").await.unwrap();
-    assert_eq!(row(&sql).await, WRITTEN);
+    assert_eq!(found, Some(&*format!("0 {}", 6 * ROWS)));
+    let written = r#"(1,"2024-01-01 00:00:00","2024-01-01 00:00:00+00",2024-02-03,sad,"a\\nb","2024-01-01 00:00:00")"#;
+    assert_eq!(row(&sql).await, written);
 }

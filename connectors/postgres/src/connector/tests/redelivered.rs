@@ -1,12 +1,12 @@
 //! Records that are appended, and redelivered after a restart.
 
 use danube_sink::{
-    ConnectorConfig, ConnectorError, SubscriptionType,
+    ConnectorConfig, ConnectorError, SinkConnector, SubscriptionType,
     dev::{Acks, BrokerOptions},
 };
 use danube_sink_tests::{Broker, Running, topic, until};
 
-use super::{Bench, PostgresServer, Program, configured, report};
+use super::{Bench, PostgresServer, Program, configured, records, report, start};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn append_with_a_unique_index_survives_lost_acknowledgements_and_a_restart() {
@@ -70,6 +70,36 @@ async fn a_time_that_is_a_default_is_not_compared() {
     bench.sql.batch_execute("UPDATE rows SET day = day - 1").await.unwrap();
     bench.write(&[r#"{"id":1}"#, r#"{"id":2}"#]).await.unwrap();
     assert_eq!(bench.rows("SELECT id FROM rows ORDER BY id").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_column_of_the_index_may_have_its_default() {
+    let table = "CREATE TABLE rows (tenant text DEFAULT 'main', id int, note text, UNIQUE (tenant, id))";
+    let mut bench =
+        Bench::new(table, "table = 'rows'\ncolumns = { tenant = '/tenant', id = '/id', note = '/note' }").await;
+    for _ in 0..2 {
+        bench.write(&[r#"{"id":1}"#, r#"{"id":2,"tenant":"other"}"#]).await.unwrap();
+    }
+    assert_eq!(bench.rows("SELECT tenant, id FROM rows").await.len(), 2);
+    report!(bench.write(&[r#"{"id":1,"note":"another record's"}"#]).await, Refused);
+}
+
+#[tokio::test]
+async fn nulls_are_equal_where_the_index_says_so() {
+    let table = "CREATE TABLE rows (a int, b int, note text, UNIQUE NULLS NOT DISTINCT (a, b));
+                 CREATE TABLE others (a int UNIQUE, b int UNIQUE)";
+    let mut bench = Bench::new(table, "table = 'rows'\ncolumns = { a = '/a', b = '/b', note = '/note' }").await;
+    for record in [r#"{"a":1,"b":null}"#, r#"{"b":2}"#, r#"{"a":3,"b":3}"#] {
+        bench.write(&[record]).await.unwrap();
+        bench.write(&[record]).await.unwrap();
+        report!(bench.write(&[&record.replace('}', ",\"note\":\"another record's\"}")]).await, Refused);
+    }
+    assert_eq!(bench.rows("SELECT a FROM rows").await.len(), 3);
+    // In another index, a row without a value is no copy of one that exists.
+    let mut sink = start(&bench.server, "table = 'others'\ncolumns = { a = '/a', b = '/b' }").await.unwrap();
+    sink.process_batch(records(&[r#"{"a":1,"b":null}"#, r#"{"a":null,"b":null}"#])).await.unwrap();
+    sink.process_batch(records(&[r#"{"a":1,"b":null}"#, r#"{"a":null,"b":null}"#])).await.unwrap();
+    assert_eq!(bench.rows("SELECT a FROM others").await.len(), 3);
 }
 
 #[tokio::test]

@@ -3,7 +3,12 @@
 use danube_sink::{ConnectorError, SinkConnector};
 use tokio_postgres::Client;
 
-use super::{Postgres, PostgresServer, Program, bouncer::Bouncer, records, rejected, report, start_at, written};
+use super::{
+    Postgres, PostgresServer, Program,
+    bouncer::Bouncer,
+    copy::{MANY, WATCHED, how},
+    records, rejected, report, start_at, written,
+};
 
 const ROWS: &str = "CREATE TABLE rows (id int PRIMARY KEY, name text)";
 const CDC: &str =
@@ -97,16 +102,18 @@ async fn a_revoked_privilege_is_waited_for() {
 
 #[tokio::test]
 async fn a_privilege_that_copy_needs_is_waited_for() {
-    let (server, sql) = server(&format!("{ROWS}; GRANT INSERT, SELECT ON rows TO writer")).await;
+    let rights = "GRANT INSERT, SELECT ON rows TO writer; GRANT INSERT ON how TO writer";
+    let (server, sql) = server(&format!("{ROWS}; {WATCHED}; {rights}")).await;
     for mapping in [APPEND, "table = 'rows'"] {
         let mut sink = start_at(&url(&server), mapping).await.unwrap();
-        let payloads: Vec<_> = (0..100).map(|id| format!(r#"{{"id":{id}}}"#)).collect();
+        let payloads: Vec<_> = (0..MANY).map(|id| format!(r#"{{"id":{id}}}"#)).collect();
         let batch = || records(&payloads.iter().map(String::as_str).collect::<Vec<_>>());
         sql.batch_execute("DELETE FROM rows; REVOKE INSERT ON rows FROM writer").await.unwrap();
         let text = report!(sink.process_batch(batch()).await, Retryable);
         assert!(text.contains("42501") && text.contains("rows") && text.contains("grant"), "{text}");
         sql.batch_execute("GRANT INSERT ON rows TO writer").await.unwrap();
         sink.process_batch(batch()).await.unwrap();
+        assert_eq!(how(&sql).await, ["COPY \""], "{mapping}");
     }
 }
 

@@ -2,7 +2,12 @@
 
 use danube_sink::{ConnectorError, SinkConnector, SinkRecord};
 
-use super::{Bench, TOPIC, bouncer::Bouncer, of_version, rejected, report, start};
+use super::{
+    Bench, TOPIC,
+    bouncer::Bouncer,
+    copy::{MANY, WATCHED, how},
+    of_version, rejected, report, start,
+};
 
 const TABLE: &str = "CREATE TABLE rows (id int, \"Name\" text, twice int GENERATED ALWAYS AS (id * 2) STORED, \
                      number int GENERATED ALWAYS AS IDENTITY, at timestamptz DEFAULT now(), \"offset\" bigint)";
@@ -22,7 +27,7 @@ fn at_offset(offset: u64, version: u32, properties: &str, payload: &str) -> Sink
 
 #[tokio::test]
 async fn fields_fill_the_columns_of_their_names() {
-    let mut bench = Bench::new(TABLE, "table = 'rows'\nmetadata = ['offset']").await;
+    let mut bench = Bench::new(&format!("{TABLE}; {WATCHED}"), "table = 'rows'\nmetadata = ['offset']").await;
     bench.write(&[r#"{"id":1,"Name":"a\"b"}"#, r#"{"Name":null,"id":2}"#, r#" { "id" : 3 } "#]).await.unwrap();
     let rows = bench.rows("SELECT id, \"Name\", twice, \"offset\" FROM rows WHERE at IS NOT NULL ORDER BY id").await;
     let expected = [
@@ -31,15 +36,17 @@ async fn fields_fill_the_columns_of_their_names() {
         r#"{"id":3,"Name":null,"twice":6,"offset":2}"#,
     ];
     assert_eq!(rows, expected);
-    // Enough for COPY, of several sets of fields.
+    assert!(how(&bench.sql).await.iter().all(|statement| statement == "INSERT"));
+    // Enough for COPY, of each of two sets of fields.
     let payload = |id: usize| {
         if id.is_multiple_of(3) { format!(r#"{{"id":{id}}}"#) } else { format!(r#"{{"id":{id},"Name":"n"}}"#) }
     };
-    let payloads: Vec<_> = (10..200).map(payload).collect();
+    let payloads: Vec<_> = (10..10 + 3 * MANY).map(payload).collect();
     bench.write(&payloads.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
+    assert_eq!(how(&bench.sql).await, ["COPY \""; 2]);
     assert_eq!(
         bench.rows("SELECT count(*), count(DISTINCT id) AS ids FROM rows").await,
-        [r#"{"count":193,"ids":193}"#]
+        [r#"{"count":4803,"ids":4803}"#]
     );
 }
 
@@ -142,7 +149,7 @@ async fn added_columns_work_in_every_mode_and_behind_a_pooler() {
         let port = std::mem::replace(&mut bench.server.port, bouncer.port);
         bench.sink = start(&bench.server, &format!("{mapping}\non_new_field = 'add'")).await.unwrap();
         bench.server.port = port;
-        // Two versions of the schema in a batch, enough for COPY.
+        // Two versions of the schema in a batch.
         let record = |id: u32| match id % 2 {
             0 => of(1, FIRST, &format!(r#"{{"id":{id}}}"#)),
             _ => of(2, SECOND, &format!(r#"{{"id":{id},"note":"n","a.b/c":[1,null]}}"#)),
@@ -159,6 +166,23 @@ async fn added_columns_work_in_every_mode_and_behind_a_pooler() {
         let batch = vec![of(2, SECOND, r#"{"id":200,"other":1}"#), of(2, SECOND, r#"{"id":201}"#)];
         let [(_, reason)] = &rejected(bench.sink.process_batch(batch).await)[..] else { panic!("one") };
         assert!(reason.contains("registered schema has no such field"), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn columns_are_added_before_rows_are_copied() {
+    let noted = r#""id":{"type":"integer"},"note":{"type":"string"}"#;
+    for mapping in ["table = 'rows'", "table = 'rows'\ndelivery = 'exactly_once'"] {
+        let tables = format!("CREATE TABLE rows (id int PRIMARY KEY); {WATCHED}");
+        let mut bench = Bench::new(&tables, &format!("{mapping}\non_new_field = 'add'")).await;
+        let record = |id: usize| match id % 2 {
+            0 => of(1, FIRST, &format!(r#"{{"id":{id}}}"#)),
+            _ => of(2, noted, &format!(r#"{{"id":{id},"note":"n"}}"#)),
+        };
+        bench.sink.process_batch((0..2 * MANY).map(record).collect()).await.unwrap();
+        assert_eq!(how(&bench.sql).await, ["COPY \""; 2], "{mapping}");
+        let found = bench.rows("SELECT count(*), count(note) AS notes FROM rows").await;
+        assert_eq!(found, [r#"{"count":3200,"notes":1600}"#], "{mapping}");
     }
 }
 

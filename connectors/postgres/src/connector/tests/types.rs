@@ -134,6 +134,21 @@ async fn a_number_is_a_time_by_the_unit_of_the_mapping_alone() {
 }
 
 #[tokio::test]
+async fn a_range_type_that_a_user_made_takes_strings_alone() {
+    let table = "CREATE TYPE floatrange AS RANGE (subtype = float8);
+                 CREATE TABLE rows (v floatrange, list floatrange[], many floatmultirange)";
+    let mut bench = Bench::new(table, "table = 'rows'\ncolumns = { v = '/v', list = '/list', many = '/many' }").await;
+    for wrong in [r#"{"v":[1.5,2.5]}"#, r#"{"v":1}"#, r#"{"list":[[1.5,2.5]]}"#, r#"{"many":[[1.5,2.5]]}"#] {
+        let text = report!(bench.write(&[wrong]).await, Partial);
+        assert!(text.contains("is not a string"), "{wrong}: {text}");
+    }
+    assert_eq!(rejected(bench.write(&[r#"{"v":"[2.5,1.5]"}"#, r#"{"many":"{[1,2)}"}"#]).await).len(), 1);
+    bench.write(&[r#"{"v":"[1.5,2.5]","list":["(,1)",null],"many":"{[1,2)}"}"#]).await.unwrap();
+    let expected = r#"{"v":"[1.5,2.5]","list":["(,1)",null],"many":"{[1,2)}"}"#;
+    assert_eq!(bench.rows("SELECT * FROM rows").await, [expected]);
+}
+
+#[tokio::test]
 async fn metadata_fill_columns_of_their_names() {
     let table = "CREATE TABLE metadata (n int, topic text, partition int, \"offset\" bigint, publish_time timestamptz, \
                  producer text, key text, id text PRIMARY KEY)";
