@@ -251,13 +251,17 @@ impl Cluster {
         if meanings.iter().any(Meaning::is_doubtful)
             && let Err(Failure { class, message, .. }) = self.takes_documents(index, deadline).await
         {
-            // A deletion is applied again behind the documents before it: the cluster forgets it in the meantime.
-            for meaning in meanings.iter_mut().filter(|meaning| meaning.is_doubtful() || **meaning == Meaning::Deleted)
-            {
+            for meaning in meanings.iter_mut().filter(|meaning| meaning.is_doubtful()) {
                 *meaning = Meaning::Failed(class, message.clone());
             }
         }
-        self.older.add(meanings.iter().filter(|meaning| **meaning == Meaning::Older).count() as u64);
+        // A deletion is applied again behind the documents before it: the cluster forgets it in the meantime.
+        if let Some(waiting) = meanings.iter().find(|meaning| meaning.is_of_the_cluster()).cloned() {
+            for meaning in meanings.iter_mut().filter(|meaning| meaning.is_deletion()) {
+                *meaning = waiting.clone();
+            }
+        }
+        self.older.add(meanings.iter().filter(|meaning| meaning.is_older()).count() as u64);
         match meanings.first() {
             Some(Meaning::Failed(class, reason)) if meanings.iter().all(Meaning::is_of_the_cluster) => {
                 batch.finish(Err(class.error(format!("{what}: no item was taken: {reason}"))))

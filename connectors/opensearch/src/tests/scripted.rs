@@ -103,8 +103,22 @@ async fn each_item_has_a_verdict_of_its_own() {
     let answer = answer.strip_suffix("]}").expect("items").to_owned() + deletion;
     let (_server, mut connector) = scripted("", &[(200, answer), (200, PROBE.to_owned())]).await;
     let message = partial(write(&mut connector, records(vec!["{}"; 15])).await);
-    assert!(message.starts_with("6 records to retry, 5 rejected"), "{message}");
+    assert!(message.starts_with("7 records to retry, 5 rejected"), "{message}");
     assert_eq!(connector.cluster.older.get(), 1);
+}
+
+/// With `version_type = "external"` a deletion that is applied again conflicts with itself.
+#[tokio::test]
+async fn a_deletion_waits_for_documents_also_if_the_cluster_knows_it_already() {
+    let conflict = r#",{"delete":{"status":409,"error":{"type":"version_conflict_engine_exception"}}}]}"#;
+    for (status, expected) in [(429, "retryable"), (201, "written")] {
+        let document = items(&[(status, if status == 429 { "es_rejected_execution_exception" } else { "" })]);
+        let answer = document.strip_suffix("]}").expect("items").to_owned() + conflict;
+        let (_server, mut connector) = scripted("version_type = 'external'", &[(200, answer)]).await;
+        let written = write(&mut connector, records(["{}", "{}"])).await;
+        assert_eq!(written.as_ref().err().map_or("written", kind), expected, "{written:?}");
+        assert_eq!(connector.cluster.older.get(), u64::from(status == 201));
+    }
 }
 
 /// The status is that of a document that is written.
@@ -154,7 +168,8 @@ async fn an_exception_of_the_servers_code_rejects_only_a_document_that_went_thro
         ("", "index", 500, "3 records to retry, 0 rejected"),
     ] {
         let answers = items(&[&[(201, "")][..], &kinds.map(|kind| (status, kind))].concat());
-        let answers = answers.replace("\"index\"", &format!("\"{operation}\""));
+        let operation = format!("\"{operation}\"");
+        let answers = answers.replace("\"index\"", &operation).replacen(&operation, "\"index\"", 1);
         let (_server, mut connector) = scripted(mapping, &[(200, answers)]).await;
         let batch = (0..4).map(|offset| record(offset, "{}").attribute("p", "p").build()).collect();
         let message = partial(write(&mut connector, batch).await);
