@@ -29,6 +29,8 @@ const ADDED_TO_TEMPLATE: [&str; 4] = ["created_date", "created_date_millis", "mo
 /// The warning about fields that an index template cannot have.
 const LEFT_TO_THE_CLUSTER: &str =
     "the index template cannot have the fields of the registered schema, so the cluster chooses their types";
+/// The warning about a field that existing indexes cannot have.
+const WITH_OTHER_TYPE: &str = "an existing index cannot have the type that the registered schema says, so none gets it";
 /// The most bytes of an index template.
 const BYTES_OF_TEMPLATE: usize = 4 * 1024 * 1024;
 
@@ -180,37 +182,40 @@ impl Cluster {
         let indexes = index.index.pattern("*");
         // A field that has another type in an index keeps it, and the others are added.
         let mut added = missing.clone();
-        if !self.add_to(&indexes, &missing).await? {
+        if self.add_to(&indexes, &missing).await?.is_some() {
             added.clear();
             for field in &missing {
-                if self.add_to(&indexes, std::slice::from_ref(field)).await? {
-                    added.push(field.clone());
+                match self.add_to(&indexes, std::slice::from_ref(field)).await? {
+                    None => added.push(field.clone()),
+                    Some(reason) => warn!(indexes, field = field.name, error = reason, "{WITH_OTHER_TYPE}"),
                 }
             }
         }
-        if !added.is_empty() {
+        // New indexes have every field, whatever the existing ones have.
+        let is_taken = self.add_to_template(&template.name, &missing).await?;
+        if !is_taken && !added.is_empty() && added.len() < missing.len() {
             self.add_to_template(&template.name, &added).await?;
         }
         known.add(&missing);
         Ok(())
     }
 
-    /// Adds fields to existing indexes; `false` if an index has another type for one.
-    async fn add_to(&self, indexes: &str, fields: &[SchemaColumn]) -> Result<bool, Failure> {
+    /// Adds fields to existing indexes. Returns the reason if an index has another type for one.
+    async fn add_to(&self, indexes: &str, fields: &[SchemaColumn]) -> Result<Option<String>, Failure> {
         let what = format!("add fields to {indexes}");
         let body = json!({ "properties": properties(fields) }).to_string();
         let answer = self.put(&what, &[indexes, "_mapping"], body).await?;
         match answer.status.as_u16() {
-            400 => Ok(false),
+            400 => Ok(Some(root_cause(&answer))),
             // There is no index yet.
-            404 => Ok(true),
-            _ => judged(&what, &answer).map(|()| true),
+            404 => Ok(None),
+            _ => judged(&what, &answer).map(|()| None),
         }
     }
 
-    /// Adds fields to the index template. One that the cluster refuses is left as it is: the schema is the producer's, and the cluster
-    /// takes the records without.
-    async fn add_to_template(&self, name: &str, fields: &[SchemaColumn]) -> Result<(), Failure> {
+    /// Adds fields to the index template. If the cluster refuses it with them, `false`, and the template is left as it is: the schema is
+    /// the producer's, and the cluster takes the records without.
+    async fn add_to_template(&self, name: &str, fields: &[SchemaColumn]) -> Result<bool, Failure> {
         let what = format!("add fields to the index template {name}");
         let path = ["_index_template", name];
         let answer = self.send(&what, &self.path(Method::GET, &path), BYTES_OF_TEMPLATE).await?;
@@ -228,10 +233,11 @@ impl Cluster {
             template.retain(|key, _| !ADDED_TO_TEMPLATE.contains(&key.as_str()));
         }
         let body = template.to_string();
-        if let Some(reason) = self.put_template(&what, name, body).await? {
+        let refusal = self.put_template(&what, name, body).await?;
+        if let Some(reason) = &refusal {
             warn!(template = name, error = reason, "{LEFT_TO_THE_CLUSTER}");
         }
-        Ok(())
+        Ok(refusal.is_none())
     }
 
     /// Writes the records of a batch.

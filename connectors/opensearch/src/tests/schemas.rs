@@ -126,6 +126,27 @@ async fn fields_that_no_index_can_have_are_left_to_the_cluster_at_start_and_in_a
     }
 }
 
+/// An index has guessed the type of the field before the schema had it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_an_existing_index_has_in_another_type_is_typed_in_new_indexes() {
+    let setup = Setup::new("guessed").await;
+    let first = setup.broker.producer_of_schema(&setup.topic, "first", "orders", FIRST).await;
+    let (connector, core) = setup.connector("on_new_field = 'add'");
+    let running = Running::start(connector, core, &setup.broker).await;
+    first.send(r#"{"id":1,"weight":7}"#.into(), None).await.expect("sent");
+    setup.holds(1).await;
+    let weighed = SECOND.replace("\"due\"", "\"weight\":{\"type\":\"number\"},\"due\"");
+    let second = setup.broker.producer_of_schema(&setup.topic, "second", "orders", &weighed).await;
+    for payload in [r#"{"id":1,"weight":2}"#, r#"{"id":2,"weight":2}"#] {
+        second.send(payload.into(), None).await.expect("sent");
+    }
+    setup.holds(3).await;
+    running.stop().await;
+    let types = ["guessed-1", "guessed-2"].map(|index| setup.types(index));
+    assert_eq!([&types[0]["weight"], &types[1]["weight"]], [&json!({"type": "long"}), &json!({"type": "double"})]);
+    assert!(types.iter().all(|types| types["due"] == json!({"type": "date"})), "{types:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_field_is_ignored_or_rejects_its_record() {
     for (name, count, dynamic) in [("ignored", 2, json!("false")), ("strictly", 1, json!("strict"))] {
