@@ -17,7 +17,7 @@ use super::{
     index::Index,
     index_template::IndexTemplate,
     name::Indexes,
-    schema::{KnownFields, properties},
+    schema::{KnownFields, add_properties, properties},
 };
 
 /// How long a node may take to accept a connection, before the next one is tried.
@@ -223,12 +223,7 @@ impl Cluster {
         let unreadable = || Failure::new(TargetFailure::NotReady, format!("{what}: its answer cannot be read"));
         let mut answer: Value = answer.json().ok_or_else(unreadable)?;
         let template = answer.pointer_mut("/index_templates/0/index_template").ok_or_else(unreadable)?;
-        for (name, kind) in properties(fields) {
-            let of_field = &mut template["template"]["mappings"]["properties"][name];
-            if of_field.is_null() {
-                *of_field = kind;
-            }
-        }
+        add_properties(&mut template["template"]["mappings"]["properties"], properties(fields));
         if let Some(template) = template.as_object_mut() {
             template.retain(|key, _| !ADDED_TO_TEMPLATE.contains(&key.as_str()));
         }
