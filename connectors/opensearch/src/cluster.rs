@@ -144,11 +144,18 @@ impl Cluster {
     }
 
     /// Checks that documents can be written to the index of a mapping, with one that the cluster refuses for itself. An index
-    /// whose name depends on the records is not checked.
+    /// whose name depends on the records is not checked, nor a data stream whose failure store would have that document.
     async fn is_writable(&self, index: &Index, deadline: Instant) -> Result<(), Failure> {
         let Some(name) = index.index.constant() else { return Ok(()) };
+        if index.data_stream && self.has_failure_store(&name, deadline).await? {
+            return Ok(());
+        }
         let what = format!("write to {name}");
-        let meanings = self.bulk(&what, index, probe(index, &name), 1, deadline).await?;
+        let meanings = match self.bulk(&what, index, probe(index, &name), 1, deadline).await {
+            // Some versions refuse the whole request for a document that a pipeline cannot read.
+            Err(Failure { class: TargetFailure::Refused, code: Some(400), .. }) => return Ok(()),
+            meanings => meanings?,
+        };
         match meanings.into_iter().next() {
             Some(Meaning::Failed(class, reason)) if class != TargetFailure::Refused => {
                 Err(Failure::new(class, format!("{what}: {reason}")))
@@ -158,6 +165,19 @@ impl Cluster {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether a data stream has a failure store, as far as the user may see it.
+    async fn has_failure_store(&self, name: &str, deadline: Instant) -> Result<bool, Failure> {
+        let request = |node: &Url| {
+            let mut url = with_path(node, &["_data_stream", name]);
+            url.query_pairs_mut().append_pair("filter_path", "data_streams.failure_store.enabled");
+            self.nodes.client().request(Method::GET, url).timeout(self.left(deadline))
+        };
+        let answer = self.send(&format!("look at the data stream {name}"), request, BYTES_OF_ANSWER).await?;
+        // What is wrong if this is no answer is what the write is answered.
+        let answer = answer.json::<Value>().unwrap_or_default();
+        Ok(answer["data_streams"][0]["failure_store"]["enabled"] == true)
     }
 
     /// Adds the fields of the records' registered schemas that the indexes of a mapping have no types for, to these indexes and
