@@ -243,6 +243,20 @@ pub(crate) fn judged(what: &str, answer: &Answer) -> Result<(), Failure> {
     answer.judged_as(meaning, what, &excerpt)
 }
 
+/// Checks the answer to a request that needs this privilege, which a user who may write documents may lack.
+///
+/// # Errors
+/// Those of [`judged`].
+pub(crate) fn judged_with_privilege(privilege: &str, what: &str, answer: &Answer) -> Result<(), Failure> {
+    let cause = answer.json::<Whole>().and_then(|whole| whole.error);
+    match cause.filter(|cause| answer.status.as_u16() == 403 && cause.kind == "security_exception") {
+        Some(Cause { kind, .. }) => {
+            answer.judged_as(Err(NotReady), what, &format!("{kind}: grant the user the privilege `{privilege}`"))
+        }
+        None => judged(what, answer),
+    }
+}
+
 /// The meanings of the items of a successful answer.
 ///
 /// # Errors

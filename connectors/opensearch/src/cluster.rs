@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::{
     action::{Actions, probe},
-    answer::{BYTES_OF_ITEM, Meaning, PARTS, judged, meanings},
+    answer::{BYTES_OF_ITEM, Meaning, PARTS, judged, judged_with_privilege, meanings},
     index::Index,
     index_template::IndexTemplate,
     name::Indexes,
@@ -26,6 +26,8 @@ const CONNECT: Duration = Duration::from_secs(3);
 const BYTES_OF_ANSWER: usize = 64 * 1024;
 /// What a cluster adds to an index template that it prints, and refuses in one that it is sent.
 const ADDED_TO_TEMPLATE: [&str; 4] = ["created_date", "created_date_millis", "modified_date", "modified_date_millis"];
+/// The privilege to see and to change index templates.
+const MANAGE_TEMPLATES: &str = "manage_index_templates";
 /// The warning about fields that an index template cannot have.
 const LEFT_TO_THE_CLUSTER: &str =
     "the index template cannot have the fields of the registered schema, so the cluster chooses their types";
@@ -126,7 +128,7 @@ impl Cluster {
         let answer = self.put(what, &["_index_template", name], body).await?;
         match answer.status.as_u16() {
             400 => Ok(Some(root_cause(&answer))),
-            _ => judged(what, &answer).map(|()| None),
+            _ => judged_with_privilege(MANAGE_TEMPLATES, what, &answer).map(|()| None),
         }
     }
 
@@ -229,7 +231,7 @@ impl Cluster {
             400 => Ok(Some(root_cause(&answer))),
             // There is no index yet.
             404 => Ok(None),
-            _ => judged(&what, &answer).map(|()| None),
+            _ => judged_with_privilege("manage", &what, &answer).map(|()| None),
         }
     }
 
@@ -239,7 +241,7 @@ impl Cluster {
         let what = format!("add fields to the index template {name}");
         let path = ["_index_template", name];
         let answer = self.send(&what, &self.path(Method::GET, &path), BYTES_OF_TEMPLATE).await?;
-        judged(&what, &answer)?;
+        judged_with_privilege(MANAGE_TEMPLATES, &what, &answer)?;
         let unreadable = || Failure::new(TargetFailure::NotReady, format!("{what}: its answer cannot be read"));
         let mut answer: Value = answer.json().ok_or_else(unreadable)?;
         let template = answer.pointer_mut("/index_templates/0/index_template").ok_or_else(unreadable)?;
