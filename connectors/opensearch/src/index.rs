@@ -40,7 +40,8 @@ pub(crate) struct Index {
     pub(crate) fields: Option<NamedFields>,
     /// Metadata to add to the document: `["offset"]`, or with other names `{ publish_time = "@timestamp" }`.
     pub(crate) metadata: MetadataColumns,
-    /// Maximum number of indexes that the records may name within an hour; a record of a further one is rejected.
+    /// Maximum number of indexes that the records may name within an hour; a record of a further one is rejected. Each of several
+    /// instances (`tasks`) counts those of its own records.
     #[setting(default = 1000, range = 1..)]
     pub(crate) max_open_indexes: usize,
     /// Index template that the connector makes at start.
