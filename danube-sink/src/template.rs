@@ -90,6 +90,29 @@ impl Template {
         self.parts.iter().map(|part| if let Part::Text(text) = part { text.as_str() } else { wildcard }).collect()
     }
 
+    /// A text that the template can render, with `value` in place of each value that only records have: of a payload, an attribute, a
+    /// key or a producer. A placeholder for other metadata renders that of a sample record, so that it shows what each record brings,
+    /// such as the `/` of a topic. A setting whose sample is not valid can be rejected at start.
+    ///
+    /// ```
+    /// use danube_sink::Template;
+    ///
+    /// let template: Template = "{topic}-{/tenant}-{publish_time:%Y}".parse().unwrap();
+    /// assert_eq!(template.sample("x"), "/default/t-x-1970");
+    /// ```
+    pub fn sample(&self, value: &str) -> String {
+        let record = SinkRecord::builder("/default/t").partition(Some(0), "/default/t-part-0".into()).build();
+        let render = |part: &Part| match part {
+            Part::Text(text) => Some(text.clone()),
+            Part::Placeholder(Field::Metadata(which)) if !matches!(which, Metadata::Key | Metadata::Producer) => {
+                plain(&record.metadata(*which).to_string())
+            }
+            Part::Placeholder(_) => None,
+            Part::Date(format) => date(&record, format),
+        };
+        self.parts.iter().map(|part| render(part).unwrap_or_else(|| value.to_owned())).collect()
+    }
+
     /// Renders the template for one record. `encode` encodes each value of the record, or returns `None` for a value that is
     /// not allowed.
     ///
@@ -270,6 +293,14 @@ mod tests {
         );
         assert_eq!(filled("{publish_time:%FT%T%.6fZ}").unwrap(), "2018-02-07T01:26:13.840000Z");
         assert_eq!(filled("{publish_time:%s %:z %Z week %V}").unwrap(), "1517966773 +00:00 UTC week 06");
+    }
+
+    #[test]
+    fn a_sample_has_what_each_record_brings() {
+        let sample = |text: &str| text.parse::<Template>().unwrap().sample("x");
+        assert_eq!(sample("{{{topic}}}-{/a}{attribute:a}{key}{producer}-{partition}{offset}"), "{/default/t}-xxxx-00");
+        assert_eq!(sample("{publish_time} {publish_time:%b %Y}"), "1970-01-01T00:00:00.000000Z Jan 1970");
+        assert!(sample("{id}").starts_with("/default/t-part-0@0-"));
     }
 
     #[test]

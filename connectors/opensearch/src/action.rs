@@ -168,8 +168,9 @@ fn begin(verb: &str, name: Option<&str>) -> Vec<u8> {
     line
 }
 
-/// The action that a server refuses for its document alone, so that it shows whether one could be written: it is no object. Its id is
-/// no record's. It goes through the pipeline of the index, since without that no document can be written.
+/// The action that a server refuses for its document alone, so that it shows whether one could be written: it is cut off. Its id is
+/// no record's. It goes through the pipeline of the index, since without that no document can be written, and which could make a
+/// document of anything that is whole.
 pub(crate) fn probe(index: &Index, name: &str) -> Vec<u8> {
     let mut body = begin(verb(index), Some(name));
     for (key, template) in [("_id", &index.id), ("routing", &index.routing)] {
@@ -179,6 +180,6 @@ pub(crate) fn probe(index: &Index, name: &str) -> Vec<u8> {
             );
         }
     }
-    body.extend_from_slice(b"}}\n[]\n");
+    body.extend_from_slice(b"}}\n{\n");
     body
 }

@@ -117,6 +117,8 @@ pub(crate) enum Meaning {
     Deleted,
     /// The index has the document already, in this or a newer version.
     Older,
+    /// The index has this deletion already, or a newer version of the document.
+    OlderDeletion,
     Failed(TargetFailure, String),
     /// The index does not take the document, or takes none: the reason, and what to do if it is the latter.
     Doubtful(String, &'static str),
@@ -137,7 +139,10 @@ impl Entry {
             };
         };
         if cause.kind == CONFLICT {
-            return Meaning::Older;
+            return match self {
+                Self::Index(_) => Meaning::Older,
+                Self::Delete(_) => Meaning::OlderDeletion,
+            };
         }
         let doubtful = DOUBTFUL.iter().find(|(kind, _)| *kind == cause.kind).filter(|_| *status == 400);
         if let Some((_, advice)) = doubtful {
@@ -169,10 +174,20 @@ impl Meaning {
         matches!(self, Self::Doubtful(..))
     }
 
+    /// Whether the index has the record's version already, or a newer one.
+    pub(crate) fn is_older(&self) -> bool {
+        matches!(self, Self::Older | Self::OlderDeletion)
+    }
+
+    /// Whether the index does not have the document that the record deletes.
+    pub(crate) fn is_deletion(&self) -> bool {
+        matches!(self, Self::Deleted | Self::OlderDeletion)
+    }
+
     /// The verdict for the record.
     pub(crate) fn verdict(self) -> Verdict {
         match self {
-            Self::Written | Self::Deleted | Self::Older => Verdict::Written,
+            Self::Written | Self::Deleted | Self::Older | Self::OlderDeletion => Verdict::Written,
             Self::Failed(Refused, reason) | Self::Doubtful(reason, _) => Verdict::Rejected(reason),
             Self::Failed(_, reason) => Verdict::Retry(reason),
         }
@@ -226,6 +241,20 @@ pub(crate) fn judged(what: &str, answer: &Answer) -> Result<(), Failure> {
         None => (usual(answer.status, FilledIn::default()), String::new()),
     };
     answer.judged_as(meaning, what, &excerpt)
+}
+
+/// Checks the answer to a request that needs this privilege, which a user who may write documents may lack.
+///
+/// # Errors
+/// Those of [`judged`].
+pub(crate) fn judged_with_privilege(privilege: &str, what: &str, answer: &Answer) -> Result<(), Failure> {
+    let cause = answer.json::<Whole>().and_then(|whole| whole.error);
+    match cause.filter(|cause| answer.status.as_u16() == 403 && cause.kind == "security_exception") {
+        Some(Cause { kind, .. }) => {
+            answer.judged_as(Err(NotReady), what, &format!("{kind}: grant the user the privilege `{privilege}`"))
+        }
+        None => judged(what, answer),
+    }
 }
 
 /// The meanings of the items of a successful answer.

@@ -13,11 +13,11 @@ use tracing::warn;
 
 use super::{
     action::{Actions, probe},
-    answer::{BYTES_OF_ITEM, Meaning, PARTS, judged, meanings},
+    answer::{BYTES_OF_ITEM, Meaning, PARTS, judged, judged_with_privilege, meanings},
     index::Index,
     index_template::IndexTemplate,
     name::Indexes,
-    schema::{KnownFields, properties},
+    schema::{KnownFields, add_properties, properties},
 };
 
 /// How long a node may take to accept a connection, before the next one is tried.
@@ -26,9 +26,13 @@ const CONNECT: Duration = Duration::from_secs(3);
 const BYTES_OF_ANSWER: usize = 64 * 1024;
 /// What a cluster adds to an index template that it prints, and refuses in one that it is sent.
 const ADDED_TO_TEMPLATE: [&str; 4] = ["created_date", "created_date_millis", "modified_date", "modified_date_millis"];
+/// The privilege to see and to change index templates.
+const MANAGE_TEMPLATES: &str = "manage_index_templates";
 /// The warning about fields that an index template cannot have.
 const LEFT_TO_THE_CLUSTER: &str =
     "the index template cannot have the fields of the registered schema, so the cluster chooses their types";
+/// The warning about a field that existing indexes cannot have.
+const WITH_OTHER_TYPE: &str = "an existing index cannot have the type that the registered schema says, so none gets it";
 /// The most bytes of an index template.
 const BYTES_OF_TEMPLATE: usize = 4 * 1024 * 1024;
 
@@ -124,7 +128,7 @@ impl Cluster {
         let answer = self.put(what, &["_index_template", name], body).await?;
         match answer.status.as_u16() {
             400 => Ok(Some(root_cause(&answer))),
-            _ => judged(what, &answer).map(|()| None),
+            _ => judged_with_privilege(MANAGE_TEMPLATES, what, &answer).map(|()| None),
         }
     }
 
@@ -142,11 +146,18 @@ impl Cluster {
     }
 
     /// Checks that documents can be written to the index of a mapping, with one that the cluster refuses for itself. An index
-    /// whose name depends on the records is not checked.
+    /// whose name depends on the records is not checked, nor a data stream whose failure store would have that document.
     async fn is_writable(&self, index: &Index, deadline: Instant) -> Result<(), Failure> {
         let Some(name) = index.index.constant() else { return Ok(()) };
+        if index.data_stream && self.has_failure_store(&name, deadline).await? {
+            return Ok(());
+        }
         let what = format!("write to {name}");
-        let meanings = self.bulk(&what, index, probe(index, &name), 1, deadline).await?;
+        let meanings = match self.bulk(&what, index, probe(index, &name), 1, deadline).await {
+            // Some versions refuse the whole request for a document that a pipeline cannot read.
+            Err(Failure { class: TargetFailure::Refused, code: Some(400), .. }) => return Ok(()),
+            meanings => meanings?,
+        };
         match meanings.into_iter().next() {
             Some(Meaning::Failed(class, reason)) if class != TargetFailure::Refused => {
                 Err(Failure::new(class, format!("{what}: {reason}")))
@@ -156,6 +167,19 @@ impl Cluster {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether a data stream has a failure store, as far as the user may see it.
+    async fn has_failure_store(&self, name: &str, deadline: Instant) -> Result<bool, Failure> {
+        let request = |node: &Url| {
+            let mut url = with_path(node, &["_data_stream", name]);
+            url.query_pairs_mut().append_pair("filter_path", "data_streams.failure_store.enabled");
+            self.nodes.client().request(Method::GET, url).timeout(self.left(deadline))
+        };
+        let answer = self.send(&format!("look at the data stream {name}"), request, BYTES_OF_ANSWER).await?;
+        // What is wrong if this is no answer is what the write is answered.
+        let answer = answer.json::<Value>().unwrap_or_default();
+        Ok(answer["data_streams"][0]["failure_store"]["enabled"] == true)
     }
 
     /// Adds the fields of the records' registered schemas that the indexes of a mapping have no types for, to these indexes and
@@ -180,58 +204,57 @@ impl Cluster {
         let indexes = index.index.pattern("*");
         // A field that has another type in an index keeps it, and the others are added.
         let mut added = missing.clone();
-        if !self.add_to(&indexes, &missing).await? {
+        if self.add_to(&indexes, &missing).await?.is_some() {
             added.clear();
             for field in &missing {
-                if self.add_to(&indexes, std::slice::from_ref(field)).await? {
-                    added.push(field.clone());
+                match self.add_to(&indexes, std::slice::from_ref(field)).await? {
+                    None => added.push(field.clone()),
+                    Some(reason) => warn!(indexes, field = field.name, error = reason, "{WITH_OTHER_TYPE}"),
                 }
             }
         }
-        if !added.is_empty() {
+        // New indexes have every field, whatever the existing ones have.
+        let is_taken = self.add_to_template(&template.name, &missing).await?;
+        if !is_taken && !added.is_empty() && added.len() < missing.len() {
             self.add_to_template(&template.name, &added).await?;
         }
         known.add(&missing);
         Ok(())
     }
 
-    /// Adds fields to existing indexes; `false` if an index has another type for one.
-    async fn add_to(&self, indexes: &str, fields: &[SchemaColumn]) -> Result<bool, Failure> {
+    /// Adds fields to existing indexes. Returns the reason if an index has another type for one.
+    async fn add_to(&self, indexes: &str, fields: &[SchemaColumn]) -> Result<Option<String>, Failure> {
         let what = format!("add fields to {indexes}");
         let body = json!({ "properties": properties(fields) }).to_string();
         let answer = self.put(&what, &[indexes, "_mapping"], body).await?;
         match answer.status.as_u16() {
-            400 => Ok(false),
+            400 => Ok(Some(root_cause(&answer))),
             // There is no index yet.
-            404 => Ok(true),
-            _ => judged(&what, &answer).map(|()| true),
+            404 => Ok(None),
+            _ => judged_with_privilege("manage", &what, &answer).map(|()| None),
         }
     }
 
-    /// Adds fields to the index template. One that the cluster refuses is left as it is: the schema is the producer's, and the cluster
-    /// takes the records without.
-    async fn add_to_template(&self, name: &str, fields: &[SchemaColumn]) -> Result<(), Failure> {
+    /// Adds fields to the index template. If the cluster refuses it with them, `false`, and the template is left as it is: the schema is
+    /// the producer's, and the cluster takes the records without.
+    async fn add_to_template(&self, name: &str, fields: &[SchemaColumn]) -> Result<bool, Failure> {
         let what = format!("add fields to the index template {name}");
         let path = ["_index_template", name];
         let answer = self.send(&what, &self.path(Method::GET, &path), BYTES_OF_TEMPLATE).await?;
-        judged(&what, &answer)?;
+        judged_with_privilege(MANAGE_TEMPLATES, &what, &answer)?;
         let unreadable = || Failure::new(TargetFailure::NotReady, format!("{what}: its answer cannot be read"));
         let mut answer: Value = answer.json().ok_or_else(unreadable)?;
         let template = answer.pointer_mut("/index_templates/0/index_template").ok_or_else(unreadable)?;
-        for (name, kind) in properties(fields) {
-            let of_field = &mut template["template"]["mappings"]["properties"][name];
-            if of_field.is_null() {
-                *of_field = kind;
-            }
-        }
+        add_properties(&mut template["template"]["mappings"]["properties"], properties(fields));
         if let Some(template) = template.as_object_mut() {
             template.retain(|key, _| !ADDED_TO_TEMPLATE.contains(&key.as_str()));
         }
         let body = template.to_string();
-        if let Some(reason) = self.put_template(&what, name, body).await? {
+        let refusal = self.put_template(&what, name, body).await?;
+        if let Some(reason) = &refusal {
             warn!(template = name, error = reason, "{LEFT_TO_THE_CLUSTER}");
         }
-        Ok(())
+        Ok(refusal.is_none())
     }
 
     /// Writes the records of a batch.
@@ -251,13 +274,17 @@ impl Cluster {
         if meanings.iter().any(Meaning::is_doubtful)
             && let Err(Failure { class, message, .. }) = self.takes_documents(index, deadline).await
         {
-            // A deletion is applied again behind the documents before it: the cluster forgets it in the meantime.
-            for meaning in meanings.iter_mut().filter(|meaning| meaning.is_doubtful() || **meaning == Meaning::Deleted)
-            {
+            for meaning in meanings.iter_mut().filter(|meaning| meaning.is_doubtful()) {
                 *meaning = Meaning::Failed(class, message.clone());
             }
         }
-        self.older.add(meanings.iter().filter(|meaning| **meaning == Meaning::Older).count() as u64);
+        // A deletion is applied again behind the documents before it: the cluster forgets it in the meantime.
+        if let Some(waiting) = meanings.iter().find(|meaning| meaning.is_of_the_cluster()).cloned() {
+            for meaning in meanings.iter_mut().filter(|meaning| meaning.is_deletion()) {
+                *meaning = waiting.clone();
+            }
+        }
+        self.older.add(meanings.iter().filter(|meaning| meaning.is_older()).count() as u64);
         match meanings.first() {
             Some(Meaning::Failed(class, reason)) if meanings.iter().all(Meaning::is_of_the_cluster) => {
                 batch.finish(Err(class.error(format!("{what}: no item was taken: {reason}"))))

@@ -40,7 +40,8 @@ pub(crate) struct Index {
     pub(crate) fields: Option<NamedFields>,
     /// Metadata to add to the document: `["offset"]`, or with other names `{ publish_time = "@timestamp" }`.
     pub(crate) metadata: MetadataColumns,
-    /// Maximum number of indexes that the records may name within an hour; a record of a further one is rejected.
+    /// Maximum number of indexes that the records may name within an hour; a record of a further one is rejected. Each of several
+    /// instances (`tasks`) counts those of its own records.
     #[setting(default = 1000, range = 1..)]
     pub(crate) max_open_indexes: usize,
     /// Index template that the connector makes at start.
@@ -132,7 +133,7 @@ fn is_broad(pattern: &str) -> bool {
 
 /// Rejects names that no value of a record could make valid.
 fn is_index_name(index: &Template) -> Result<(), String> {
-    match violation(&index.pattern("x")) {
+    match violation(&index.sample("x")) {
         Some(reason) => Err(format!("no index can have this name: {reason}")),
         None => Ok(()),
     }

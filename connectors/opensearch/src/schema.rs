@@ -1,6 +1,9 @@
 //! Index mappings made from registered schemas, and fields added for new versions.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use danube_sink::{
     config::{Mapping, MappingSettings},
@@ -42,10 +45,11 @@ impl KnownFields {
         properties(&self.columns())
     }
 
-    /// The fields of the records' schemas that the indexes have no types for.
+    /// The fields of the records' schemas that the indexes have no types for; of an object, its new fields alone.
     pub(crate) fn missing(&self, records: &[SinkRecord]) -> Vec<SchemaColumn> {
         let known = self.columns();
-        OnNewField::Add.columns_to_add(records, |name| known.iter().any(|column| column.name == name))
+        let columns = OnNewField::Add.columns_to_add(records, |_| false);
+        columns.into_iter().filter_map(|column| unknown_part(&known, column)).collect()
     }
 
     /// Forgets all fields, which an existing template may lack.
@@ -56,6 +60,50 @@ impl KnownFields {
     /// Remembers fields that the indexes have types for now.
     pub(crate) fn add(&self, columns: &[SchemaColumn]) {
         self.columns().extend_from_slice(columns);
+    }
+}
+
+/// The part of a column that the known ones do not have: a field that is an object may be among them without its new fields.
+fn unknown_part(known: &[SchemaColumn], mut column: SchemaColumn) -> Option<SchemaColumn> {
+    for known in known.iter().filter(|known| known.name == column.name) {
+        // An index keeps another type that it has.
+        let (known, fields) = (fields_of(&known.kind)?, fields_of_mut(&mut column.kind)?);
+        *fields = mem::take(fields).into_iter().filter_map(|field| unknown_part(known, field)).collect();
+        if fields.is_empty() {
+            return None;
+        }
+    }
+    Some(column)
+}
+
+/// The fields of an object, or of the objects of a list.
+fn fields_of(kind: &ColumnKind) -> Option<&[SchemaColumn]> {
+    match kind {
+        ColumnKind::Struct(fields) => Some(fields),
+        ColumnKind::List { of, .. } => fields_of(of),
+        _ => None,
+    }
+}
+
+fn fields_of_mut(kind: &mut ColumnKind) -> Option<&mut Vec<SchemaColumn>> {
+    match kind {
+        ColumnKind::Struct(fields) => Some(fields),
+        ColumnKind::List { of, .. } => fields_of_mut(of),
+        _ => None,
+    }
+}
+
+/// Adds fields to the `properties` of an index mapping, also to those of objects. A field keeps the type that it has.
+pub(crate) fn add_properties(properties: &mut Value, fields: Map<String, Value>) {
+    for (name, mut kind) in fields {
+        let field = &mut properties[name];
+        if field.is_null() {
+            *field = kind;
+        } else if let (Some(known @ Value::Object(_)), Some(Value::Object(more))) =
+            (field.get_mut("properties"), kind.get_mut("properties"))
+        {
+            add_properties(known, mem::take(more));
+        }
     }
 }
 

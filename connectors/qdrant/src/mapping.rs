@@ -188,8 +188,7 @@ fn value(table: &Option<Table>) -> Option<Value> {
 }
 
 fn is_name(template: &Template) -> Result<(), &'static str> {
-    let is_valid = template.constant().is_none_or(|name| is_valid(&name));
-    is_valid
+    is_valid(&template.sample("x"))
         .then_some(())
         .ok_or("a name of a collection has 1 to 255 bytes, without control characters and `<>:\"/\\|?*`")
 }

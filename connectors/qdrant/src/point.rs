@@ -210,25 +210,36 @@ impl<'c> Points<'c> {
     }
 }
 
-/// The operations of a batch that count: for each id the last one, since it replaces the point or deletes it. The places of points
-/// in a JSON text of this length, whose end are the points of all operations with a comma behind each, and ids to delete.
-pub(crate) fn latest(operations: &[Checked], mut end: usize) -> (Vec<Range<usize>>, Vec<PointId>) {
-    let (mut seen, mut points, mut deletes) = (HashSet::new(), Vec::new(), Vec::new());
+/// The operations of a batch that count: for each id the last one, since it replaces the point or deletes it.
+#[derive(Default)]
+pub(crate) struct Latest {
+    /// Ids of points to delete.
+    pub(crate) deletes: Vec<PointId>,
+    /// The places of points to write in the JSON of the batch.
+    pub(crate) points: Vec<Range<usize>>,
+    /// Ids that points had before a change.
+    pub(crate) moved_from: Vec<PointId>,
+}
+
+/// The operations of a batch that count. The JSON of the batch has this length, and its end are the points of all operations with a
+/// comma behind each.
+pub(crate) fn latest(operations: &[Checked], mut end: usize) -> Latest {
+    let (mut seen, mut latest) = (HashSet::new(), Latest::default());
     for operation in operations.iter().rev().flatten() {
         match operation {
             Operation::Upsert { id, length, moved_from } => {
                 end -= length + 1;
                 if seen.insert(*id) {
-                    points.push(end..end + length);
+                    latest.points.push(end..end + length);
                 }
-                deletes.extend(moved_from.filter(|before| seen.insert(*before)));
+                latest.moved_from.extend(moved_from.filter(|before| seen.insert(*before)));
             }
-            Operation::Delete(id) if seen.insert(*id) => deletes.push(*id),
+            Operation::Delete(id) if seen.insert(*id) => latest.deletes.push(*id),
             Operation::Delete(_) => {}
         }
     }
-    points.reverse();
-    (points, deletes)
+    latest.points.reverse();
+    latest
 }
 
 /// Whether an operation deletes; `None` if it is not known, or not one on a point.

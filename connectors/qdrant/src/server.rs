@@ -20,7 +20,7 @@ use super::{
     id::PointId,
     known::Known,
     mapping::Collection,
-    point::{Checked, Points, latest},
+    point::{Checked, Latest, Points, latest},
     vectors::{Params, Vectors},
 };
 
@@ -154,8 +154,8 @@ impl Server {
             known = self.open(target).await?;
             (json, operations) = self::operations(&mut batch, &known)?;
         }
-        let (points, deletes) = latest(&operations, json.len());
-        match self.apply(target, json, &points, &deletes, known.most_points).await {
+        let latest = latest(&operations, json.len());
+        match self.apply(target, json, &latest, known.most_points).await {
             Ok(()) => {
                 batch.answered(operations, |operation| operation.map_or_else(Verdict::Rejected, |_| Verdict::Written))
             }
@@ -166,15 +166,11 @@ impl Server {
         }
     }
 
-    /// Writes the points at these places of the JSON, and deletes others.
-    async fn apply(
-        &self,
-        target: Target<'_>,
-        json: Vec<u8>,
-        points: &[Range<usize>],
-        deletes: &[PointId],
-        most: usize,
-    ) -> Result<(), Failure> {
+    /// Deletes points, and writes those in the JSON. A collection that allows no more points may take them only then. The point of an
+    /// id before a change is deleted when it is there under its new id, so that it is not lost if that is refused.
+    async fn apply(&self, target: Target<'_>, json: Vec<u8>, latest: &Latest, most: usize) -> Result<(), Failure> {
+        let Latest { deletes, points, moved_from } = latest;
+        self.delete(target, deletes).await?;
         let put = async |body| self.update(target, "write points to", Method::PUT, &["points"], body).await;
         let length = OPEN.len() + points.iter().map(|point| point.len() + 1).sum::<usize>();
         // Most batches are one request with all of their points.
@@ -185,7 +181,7 @@ impl Server {
                 put(body_of(&json, points)).await?;
             }
         }
-        if deletes.is_empty() { Ok(()) } else { self.delete(target, deletes).await }
+        self.delete(target, moved_from).await
     }
 
     /// Reads what a collection is, and creates what is missing of it, if the mapping says how.
@@ -234,7 +230,11 @@ impl Server {
         })
     }
 
+    /// Deletes the points of these ids, if there are any ids.
     async fn delete(&self, target: Target<'_>, ids: &[PointId]) -> Result<(), Failure> {
+        if ids.is_empty() {
+            return Ok(());
+        }
         let ids: Vec<_> = ids.iter().map(PointId::to_string).collect();
         let body = format!("{OPEN}{}{CLOSE}", ids.join(","));
         self.update(target, "delete points from", Method::POST, &["points", "delete"], body.into()).await

@@ -49,7 +49,17 @@ async fn an_id_that_no_server_takes_rejects_its_record_alone() {
 
 #[test]
 fn a_name_that_no_value_makes_valid_is_an_error_of_the_configuration() {
-    for index in ["Orders", "", "_orders-{/a}", "a b", "Orders-{/a}"] {
+    for index in [
+        "Orders",
+        "",
+        "_orders-{/a}",
+        "a b",
+        "Orders-{/a}",
+        "{topic}",
+        "{id}",
+        "logs-{publish_time}",
+        "logs-{publish_time:%b}",
+    ] {
         let mapping = format!("index = '{index}'");
         let error = std::panic::catch_unwind(|| connector("http://localhost", &mapping)).err().expect("an error");
         let text = error.downcast_ref::<String>().expect("a text");

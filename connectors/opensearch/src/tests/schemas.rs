@@ -126,6 +126,60 @@ async fn fields_that_no_index_can_have_are_left_to_the_cluster_at_start_and_in_a
     }
 }
 
+/// An index has guessed the type of the field before the schema had it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_an_existing_index_has_in_another_type_is_typed_in_new_indexes() {
+    let setup = Setup::new("guessed").await;
+    let first = setup.broker.producer_of_schema(&setup.topic, "first", "orders", FIRST).await;
+    let (connector, core) = setup.connector("on_new_field = 'add'");
+    let running = Running::start(connector, core, &setup.broker).await;
+    first.send(r#"{"id":1,"weight":7}"#.into(), None).await.expect("sent");
+    setup.holds(1).await;
+    let weighed = SECOND.replace("\"due\"", "\"weight\":{\"type\":\"number\"},\"due\"");
+    let second = setup.broker.producer_of_schema(&setup.topic, "second", "orders", &weighed).await;
+    for payload in [r#"{"id":1,"weight":2}"#, r#"{"id":2,"weight":2}"#] {
+        second.send(payload.into(), None).await.expect("sent");
+    }
+    setup.holds(3).await;
+    running.stop().await;
+    let types = ["guessed-1", "guessed-2"].map(|index| setup.types(index));
+    assert_eq!([&types[0]["weight"], &types[1]["weight"]], [&json!({"type": "long"}), &json!({"type": "double"})]);
+    assert!(types.iter().all(|types| types["due"] == json!({"type": "date"})), "{types:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_field_within_an_object_is_added() {
+    let schema = |balance: &str| {
+        format!(
+            r#"{{"type":"object","required":["id"],"properties":{{"id":{{"type":"integer"}},
+            "address":{{"type":"object","properties":{{"city":{{"type":"string","format":"date"}}{balance}}}}},
+            "lines":{{"type":"array","items":{{"type":"object","properties":{{"sku":{{"type":"integer"}}{balance}}}}}}}}}}}"#
+        )
+    };
+    let setup = Setup::new("within").await;
+    let first = setup.broker.producer_of_schema(&setup.topic, "first", "orders", &schema("")).await;
+    let (connector, core) = setup.connector("on_new_field = 'add'");
+    let running = Running::start(connector, core, &setup.broker).await;
+    first.send(r#"{"id":1}"#.into(), None).await.expect("sent");
+    setup.holds(1).await;
+    let second = schema(r#","balance":{"type":"number"}"#);
+    let second = setup.broker.producer_of_schema(&setup.topic, "second", "orders", &second).await;
+    for id in [1, 2] {
+        let payload = format!(r#"{{"id":{id},"address":{{"balance":2}},"lines":[{{"balance":2}}]}}"#);
+        second.send(payload.into(), None).await.expect("sent");
+    }
+    setup.holds(3).await;
+    running.stop().await;
+    let double = json!({"type": "double"});
+    for index in ["within-1", "within-2"] {
+        let types = setup.types(index);
+        let expected = json!({"properties": {"city": {"type": "date"}, "balance": double}});
+        assert_eq!(types["address"], expected, "{index}");
+        let expected = json!({"properties": {"sku": {"type": "long"}, "balance": double}});
+        assert_eq!(types["lines"], expected, "{index}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_field_is_ignored_or_rejects_its_record() {
     for (name, count, dynamic) in [("ignored", 2, json!("false")), ("strictly", 1, json!("strict"))] {

@@ -103,8 +103,22 @@ async fn each_item_has_a_verdict_of_its_own() {
     let answer = answer.strip_suffix("]}").expect("items").to_owned() + deletion;
     let (_server, mut connector) = scripted("", &[(200, answer), (200, PROBE.to_owned())]).await;
     let message = partial(write(&mut connector, records(vec!["{}"; 15])).await);
-    assert!(message.starts_with("6 records to retry, 5 rejected"), "{message}");
+    assert!(message.starts_with("7 records to retry, 5 rejected"), "{message}");
     assert_eq!(connector.cluster.older.get(), 1);
+}
+
+/// With `version_type = "external"` a deletion that is applied again conflicts with itself.
+#[tokio::test]
+async fn a_deletion_waits_for_documents_also_if_the_cluster_knows_it_already() {
+    let conflict = r#",{"delete":{"status":409,"error":{"type":"version_conflict_engine_exception"}}}]}"#;
+    for (status, expected) in [(429, "retryable"), (201, "written")] {
+        let document = items(&[(status, if status == 429 { "es_rejected_execution_exception" } else { "" })]);
+        let answer = document.strip_suffix("]}").expect("items").to_owned() + conflict;
+        let (_server, mut connector) = scripted("version_type = 'external'", &[(200, answer)]).await;
+        let written = write(&mut connector, records(["{}", "{}"])).await;
+        assert_eq!(written.as_ref().err().map_or("written", kind), expected, "{written:?}");
+        assert_eq!(connector.cluster.older.get(), u64::from(status == 201));
+    }
 }
 
 /// The status is that of a document that is written.
@@ -154,7 +168,8 @@ async fn an_exception_of_the_servers_code_rejects_only_a_document_that_went_thro
         ("", "index", 500, "3 records to retry, 0 rejected"),
     ] {
         let answers = items(&[&[(201, "")][..], &kinds.map(|kind| (status, kind))].concat());
-        let answers = answers.replace("\"index\"", &format!("\"{operation}\""));
+        let operation = format!("\"{operation}\"");
+        let answers = answers.replace("\"index\"", &operation).replacen(&operation, "\"index\"", 1);
         let (_server, mut connector) = scripted(mapping, &[(200, answers)]).await;
         let batch = (0..4).map(|offset| record(offset, "{}").attribute("p", "p").build()).collect();
         let message = partial(write(&mut connector, batch).await);
@@ -198,7 +213,8 @@ async fn a_data_stream_takes_creates_with_a_timestamp() {
     let mapping = "data_stream = true\nmetadata = { publish_time = '@timestamp' }\n\
                    index_template = { name = 'logs', fields = { level = 'keyword' } }";
     let server = HttpServer::start(|_| HttpReply::status(500, "")).expect("a free port");
-    let answers = [(200, ROOT), (404, "{}"), (200, "{}"), (200, PROBE)].map(|(status, text)| (status, text.to_owned()));
+    let answers = [(200, ROOT), (404, "{}"), (200, "{}"), (404, "{}"), (200, PROBE)]
+        .map(|(status, text)| (status, text.to_owned()));
     let written = items(&[(201, ""), (409, "version_conflict_engine_exception")]).replace("index", "create");
     let answers = answers.into_iter().chain([(200, written)]);
     server.script(answers.map(|(status, text)| HttpReply::status(status, text)));
@@ -211,10 +227,41 @@ async fn a_data_stream_takes_creates_with_a_timestamp() {
     let template: Value = serde_json::from_slice(&requests[2].body).expect("JSON");
     assert!(template["data_stream"].is_object() && template["index_patterns"] == json!(["logs"]), "{template}");
     let id = "danube-sink-opensearch: no document has this id";
-    assert_eq!(requests[3].text(), format!("{{\"create\":{{\"_index\":\"logs\",\"_id\":\"{id}\"}}}}\n[]\n"));
+    assert_eq!(requests[4].text(), format!("{{\"create\":{{\"_index\":\"logs\",\"_id\":\"{id}\"}}}}\n{{\n"));
     let expected = "{\"create\":{\"_index\":\"logs\",\"_id\":\"a\"}}\n\
                     {\"level\":\"info\",\"@timestamp\":\"2018-02-07T01:26:13.840000Z\"}\n";
-    assert!(requests[4].text().starts_with(expected), "{}", requests[4].text());
+    assert!(requests[5].text().starts_with(expected), "{}", requests[5].text());
+}
+
+/// It would have each document of the check.
+#[tokio::test]
+async fn a_data_stream_with_a_failure_store_is_checked_without_a_document() {
+    for (status, answer, is_probed) in [
+        (200, r#"{"data_streams":[{"failure_store":{"enabled":true}}]}"#, false),
+        (200, r#"{"data_streams":[{"failure_store":{"enabled":false}}]}"#, true),
+        (200, "{}", true),
+        (403, "{}", true),
+        (404, "{}", true),
+    ] {
+        let server = HttpServer::start(move |request| match &*request.uri {
+            "/" => HttpReply::status(200, ROOT),
+            uri if uri.starts_with("/_data_stream/logs?") => HttpReply::status(status, answer),
+            _ => HttpReply::status(200, PROBE),
+        });
+        let server = server.expect("a free port");
+        let mut connector = connector(&server.url(), "index = 'logs'\ndata_stream = true");
+        initialize(&mut connector).await.expect("a data stream");
+        assert_eq!(server.requests().iter().any(|request| request.method == "POST"), is_probed, "{status} {answer}");
+    }
+}
+
+/// Elasticsearch 8.18 and 9.0 refuse the whole request for a document that a pipeline cannot read.
+#[tokio::test]
+async fn a_check_that_is_refused_as_a_whole_is_one_that_was_refused_for_its_document() {
+    let answers = [(200, ROOT), (400, r#"{"error":{"type":"parse_exception"}}"#)];
+    let server = HttpServer::start(|_| HttpReply::status(500, "")).expect("a free port");
+    server.script(answers.map(|(status, text)| HttpReply::status(status, text)));
+    initialize(&mut connector(&server.url(), "index = 'i'")).await.expect("an index");
 }
 
 /// The user may write to the index, and may not see the pipeline or the template.

@@ -94,6 +94,21 @@ async fn documents_and_deletions_wait_for_a_pipeline_that_is_deleted() {
     assert_eq!(ids, ["b"]);
 }
 
+/// What fails there is the cluster's: a pipeline that calls one which does not exist.
+#[tokio::test]
+async fn a_deletion_waits_for_a_document_that_is_busy() {
+    let server = Process::shared();
+    server.ask("PUT", "/_ingest/pipeline/caller", r#"{"processors":[{"pipeline":{"name":"called"}}]}"#);
+    server.ask("PUT", "/busy", r#"{"settings":{"index.gc_deletes":"0s"}}"#);
+    let mut connector = started(server, "index = 'busy'\nid = '{key}'\npipeline = 'caller'").await;
+    let batch = || vec![record(1, "{}").key("a").build(), record(2, "").key("a").build()];
+    let error = write(&mut connector, batch()).await.expect_err("no such pipeline");
+    assert!(kind(&error) == "retryable" && error.report().contains("illegal_state_exception"), "{error:?}");
+    server.ask("PUT", "/_ingest/pipeline/called", r#"{"processors":[]}"#);
+    write(&mut connector, batch()).await.expect("documents");
+    assert!(server.hits("busy").is_empty());
+}
+
 /// A document that was written before the pipeline was gone, or that is wrong by itself, keeps its verdict.
 #[tokio::test]
 async fn only_documents_that_the_pipeline_may_have_refused_wait_for_it() {

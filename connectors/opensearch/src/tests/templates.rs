@@ -97,8 +97,14 @@ fn of_schema() -> danube_sink::SinkRecord {
     record(0, r#"{"due":"2026-11-28"}"#).decoder(Decoder::new(schema, &DecodeOptions::default())).build()
 }
 
-/// Adds the record's field to a template, by a cluster that refuses templates with keys that it does not know.
-async fn template_with_field(refusal: Option<&'static str>) -> (Result<(), ConnectorError>, Value) {
+const ACKNOWLEDGED: (u16, &str) = (200, r#"{"acknowledged":true}"#);
+
+/// Adds the record's field to indexes, with this answer, and to a template, by a cluster that refuses templates with keys that it does
+/// not know.
+async fn template_with_field(
+    indexes: (u16, &'static str),
+    refusal: Option<&'static str>,
+) -> (Result<(), ConnectorError>, Value) {
     const STORED: &str = r#"{"index_templates":[{"name":"t","index_template":{"index_patterns":["i"],"priority":200,
         "created_date":"2026-08-01T00:00:00.000Z","created_date_millis":1785542400000,
         "modified_date":"2026-08-01T00:00:00.000Z","modified_date_millis":1785542400000,
@@ -112,7 +118,8 @@ async fn template_with_field(refusal: Option<&'static str>) -> (Result<(), Conne
             let cause = json!({ "type": "x_content_parse_exception", "reason": reason });
             HttpReply::status(400, json!({ "error": cause, "status": 400 }).to_string())
         }
-        _ => HttpReply::status(200, r#"{"acknowledged":true}"#),
+        (_, true) => HttpReply::status(ACKNOWLEDGED.0, ACKNOWLEDGED.1),
+        (_, false) => HttpReply::status(indexes.0, indexes.1),
     });
     let server = server.expect("a free port");
     let mut running = connector(&server.url(), "index = 'i'\nid = '{id}'");
@@ -129,7 +136,7 @@ async fn template_with_field(refusal: Option<&'static str>) -> (Result<(), Conne
 
 #[tokio::test]
 async fn a_template_is_written_back_without_the_dates_that_the_cluster_adds() {
-    let (added, template) = template_with_field(None).await;
+    let (added, template) = template_with_field(ACKNOWLEDGED, None).await;
     added.expect("a template");
     let expected = json!({ "index_patterns": ["i"], "priority": 200, "template": { "mappings": { "properties": {
         "id": { "type": "long" }, "due": { "type": "date" } } } } });
@@ -139,5 +146,21 @@ async fn a_template_is_written_back_without_the_dates_that_the_cluster_adds() {
 /// No record is at fault for its schema, and the connector goes on: the producer chooses it.
 #[tokio::test]
 async fn a_template_that_cannot_have_a_schemas_fields_stays_as_it_is() {
-    template_with_field(Some("too many fields")).await.0.expect("the fields are left to the cluster");
+    template_with_field(ACKNOWLEDGED, Some("too many fields")).await.0.expect("the fields are left to the cluster");
+}
+
+/// The user may write documents, and no mapping of a data stream.
+#[tokio::test]
+async fn a_user_who_may_not_add_fields_needs_a_privilege_of_its_own() {
+    for (kind, expected) in
+        [("security_exception", "the privilege `manage`"), ("cluster_block_exception", "disk space")]
+    {
+        let answer = match kind {
+            "security_exception" => r#"{"error":{"type":"security_exception","reason":"no"},"status":403}"#,
+            _ => r#"{"error":{"type":"cluster_block_exception","reason":"no"},"status":403}"#,
+        };
+        let error = template_with_field((403, answer), None).await.0.expect_err(kind);
+        assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+        assert!(error.report().contains(expected), "{error:?}");
+    }
 }

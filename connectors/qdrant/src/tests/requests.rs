@@ -26,7 +26,7 @@ fn writes(server: &HttpServer) -> Vec<HttpRequest> {
 }
 
 #[tokio::test]
-async fn a_batch_is_one_request_as_the_api_describes_it() {
+async fn a_batch_is_a_request_for_its_deletes_and_one_for_its_points_as_the_api_describes_them() {
     let server = scripted();
     let mut connector = started(&server.url(), "").await;
     let batch = vec![
@@ -36,7 +36,7 @@ async fn a_batch_is_one_request_as_the_api_describes_it() {
     ];
     connector.process_batch(batch).await.expect("the script");
     let requests = server.requests();
-    let [upsert, delete] = &requests[requests.len() - 2..] else { panic!("{requests:?}") };
+    let [delete, upsert] = &requests[requests.len() - 2..] else { panic!("{requests:?}") };
     assert_eq!((upsert.method.as_str(), &*upsert.uri), ("PUT", "/collections/c/points?wait=true"));
     assert_eq!(upsert.header("content-type"), "application/json");
     let points =
@@ -45,6 +45,40 @@ async fn a_batch_is_one_request_as_the_api_describes_it() {
     assert_eq!((delete.method.as_str(), &*delete.uri), ("POST", "/collections/c/points/delete?wait=true"));
     let ids: Value = serde_json::from_slice(&delete.body).expect("JSON");
     assert_eq!(ids["points"].as_array().map(Vec::len), Some(1));
+}
+
+/// A collection that allows no more points takes one in place of a point that is deleted. A point that moves is not gone if the
+/// collection does not take it under its new id.
+#[tokio::test]
+async fn deletes_precede_points_and_those_of_points_that_move_follow_them() {
+    let server = scripted();
+    let mapping = "id = '/after/id'\nvector = '/after/v'\noperation = '/op'";
+    let mut connector = started(&server.url(), mapping).await;
+    let batch = || {
+        records([
+            r#"{"op":"u","before":{"id":1},"after":{"id":2,"v":[1,2]}}"#,
+            r#"{"op":"c","after":{"id":3,"v":[1,2]}}"#,
+            r#"{"op":"d","before":{"id":4}}"#,
+        ])
+    };
+    let changes = |from: usize| {
+        let ids = |request: &HttpRequest| {
+            let body: Value = serde_json::from_slice(&request.body).expect("JSON");
+            let points = body["points"].as_array().expect("points");
+            points.iter().map(|point| point.get("id").unwrap_or(point).to_string()).collect::<Vec<_>>().join(" ")
+        };
+        server.requests()[from..]
+            .iter()
+            .map(|request| format!("{} {}", request.method, ids(request)))
+            .collect::<Vec<_>>()
+    };
+    let begun = server.requests().len();
+    connector.process_batch(batch()).await.expect("the script");
+    assert_eq!(changes(begun), ["POST 4", "PUT 2 3", "POST 1"]);
+    let begun = server.requests().len();
+    server.script([HttpReply::handled(), HttpReply::status(400, r#"{"status":{"error":"Wrong input: no"}}"#)]);
+    connector.process_batch(batch()).await.expect_err("the script");
+    assert_eq!(changes(begun), ["POST 4", "PUT 2 3"]);
 }
 
 #[tokio::test]
