@@ -114,7 +114,8 @@ impl Unavailable {
     pub const DEBEZIUM: &str = "__debezium_unavailable_value";
 
     /// The forms of this placeholder: as it is, in base64, as an array of it, of its base64, of its bytes or of its UUID, as an object,
-    /// and as JSON in a string. That of an empty text is every empty value: give a setting for it `length = 1..`.
+    /// and as JSON in a string. An empty placeholder matches every empty value: give its setting
+    /// `length = 1..`.
     pub fn new(placeholder: &str) -> Self {
         let base64 = STANDARD.encode(placeholder);
         let object = json!({ placeholder: placeholder });

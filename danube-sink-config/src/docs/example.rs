@@ -18,7 +18,7 @@ pub(super) fn example(value_type: &ValueType) -> Option<String> {
         ValueType::Field { .. } | ValueType::Pointer => "\"/id\"".to_owned(),
         ValueType::Url => "\"https://example.com\"".to_owned(),
         ValueType::ServiceUrl => "\"http://localhost:6650\"".to_owned(),
-        ValueType::HttpUrl { example, .. } => format!("\"{example}\""),
+        ValueType::HttpUrl { example } => format!("\"{example}\""),
         ValueType::MetricsUrl => "\"http://broker:9040/metrics\"".to_owned(),
         ValueType::IpAddress => "\"127.0.0.1\"".to_owned(),
         ValueType::HttpStatuses => "409".to_owned(),

@@ -26,7 +26,7 @@ pub(super) const fn is_http(text: &str) -> bool {
     scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https")
 }
 
-/// Whether it is an `http` URL with its slashes, as a client connects to it that knows no other.
+/// Whether it is an `http` URL with `//` and a host: the client of a broker's metrics speaks no TLS.
 pub(super) const fn is_http_without_tls(text: &str) -> bool {
     match text.as_bytes().split_at_checked(b"http://".len()) {
         Some((_, [b'/' | b'\\', ..])) | None => false,

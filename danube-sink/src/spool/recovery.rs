@@ -45,13 +45,31 @@ impl FoundLog {
     /// [`io::ErrorKind::InvalidData`] if the last segment is damaged at its beginning, [`io::ErrorKind::Unsupported`] if it
     /// is of another version.
     pub(super) fn read(folder: &Path) -> io::Result<Option<Self>> {
+        Self::read_or(folder, Err)
+    }
+
+    /// Like [`read`](Self::read), but without the last segments that cannot be read, whose errors join the others: how many records
+    /// they have is unknown. Blocks.
+    ///
+    /// # Errors
+    /// The folder or its marks cannot be read.
+    pub(super) fn readable(folder: &Path, unreadable: &mut Vec<String>) -> io::Result<Option<Self>> {
+        Self::read_or(folder, |error| {
+            unreadable.push(error.to_string());
+            Ok(())
+        })
+    }
+
+    fn read_or(folder: &Path, mut unreadable: impl FnMut(io::Error) -> io::Result<()>) -> io::Result<Option<Self>> {
         let names = names(folder)?.into_iter().filter(|name| name.ends_with(".segment"));
         let mut paths: Vec<_> = names.map(|name| folder.join(name)).collect();
         let (start, last) = loop {
             let Some(path) = paths.pop() else { return Ok(None) };
             // A segment without a start was being created when the process was killed.
-            if let Some(found) = read_last(&path)? {
-                break found;
+            match read_last(&path) {
+                Ok(Some(found)) => break found,
+                Ok(None) => {}
+                Err(error) => unreadable(error)?,
             }
         };
         let mut segments = VecDeque::from([last.segment]);

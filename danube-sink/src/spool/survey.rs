@@ -40,10 +40,10 @@ pub(crate) struct Survey {
 /// The folder of one process.
 pub(crate) struct SurveyedGeneration {
     pub(crate) number: u64,
-    /// The process lives; `None` if that cannot be read.
-    pub(crate) is_locked: Option<bool>,
+    /// Whether the process lives, or why that cannot be read.
+    pub(crate) is_locked: Result<bool, String>,
     pub(crate) logs: Vec<SurveyedLog>,
-    /// Why the lock, logs or segments cannot be read.
+    /// Why logs or segments cannot be read.
     pub(crate) unreadable: Vec<String>,
 }
 
@@ -96,7 +96,7 @@ impl Survey {
         self.logs().map(|log| log.size.bytes).sum()
     }
 
-    /// Why anything cannot be read.
+    /// Why records may be missing.
     pub(crate) fn unreadable(&self) -> impl Iterator<Item = &str> {
         let of_generations = self.generations.iter().flat_map(|generation| &generation.unreadable);
         of_generations.chain(&self.unreadable).map(String::as_str)
@@ -107,7 +107,7 @@ impl SurveyedGeneration {
     fn read(root: &Path, number: u64) -> Self {
         let folder = folder_of(root, number);
         let mut unreadable = Vec::new();
-        let is_locked = readable(is_locked(&folder), &mut unreadable);
+        let is_locked = is_locked(&folder).map_err(|error| error.to_string());
         let folders = readable(logs(&folder), &mut unreadable).unwrap_or_default();
         let logs = folders.iter().filter_map(|log| SurveyedLog::read(log, &mut unreadable)).collect();
         Self { number, is_locked, logs, unreadable }
@@ -124,7 +124,10 @@ impl SurveyedLog {
                 _ => break,
             }
         }
-        let found = readable(read, unreadable)??;
+        let found = match read {
+            Ok(found) => found?,
+            Err(_) => readable(FoundLog::readable(folder, unreadable), unreadable)??,
+        };
         let (records, bytes) = (found.unsettled(), found.segments().bytes());
         let oldest = if records > 0 { readable(oldest(&found), unreadable).flatten() } else { None };
         Some(Self { size: SpoolSize { records, bytes, oldest }, found })

@@ -49,15 +49,15 @@ async fn over(timeout: Option<Duration>) {
 /// # Errors
 /// [`ConnectorError::Fatal`] if another process uses the spool, or if that is unknown.
 fn check_unused(survey: &Survey) -> ConnectorResult<()> {
-    let used = survey.generations.iter().find(|generation| generation.is_locked != Some(false));
-    let Some(SurveyedGeneration { number, is_locked, unreadable, .. }) = used else { return Ok(()) };
+    let used = survey.generations.iter().find(|generation| generation.is_locked != Ok(false));
+    let Some(SurveyedGeneration { number, is_locked, .. }) = used else { return Ok(()) };
     let generation = format!("generation {number} of the spool {}", survey.folder.display());
     Err(ConnectorError::fatal(match is_locked {
-        None => format!(
+        Err(error) => format!(
             "{generation} may be in use by a running process, so that no other one may deliver its records:{}",
-            lines_of_unreadable(unreadable.iter().map(String::as_str))
+            lines_of_unreadable([error.as_str()].into_iter())
         ),
-        Some(_) => format!(
+        Ok(_) => format!(
             "{generation} is in use by a running process, which delivers the spool itself: only that process knows which of \
              its records it is writing, so that no other one may deliver them. Stop it first"
         ),

@@ -171,6 +171,20 @@ mod tests {
     use crate::spool::tests::{Folder, with_unreadable_segment};
 
     #[test]
+    fn what_is_before_a_last_segment_that_cannot_be_read_is_exported() {
+        let folder = Folder::new();
+        let (records, segment) = with_unreadable_segment(&folder, 3);
+        let survey = Survey::read(&folder.0, "sink").unwrap();
+        let file = folder.0.join("export.jsonl");
+        let error = run(&survey, Some(&file)).unwrap_err().to_string();
+        let exported = fs::read_to_string(&file).unwrap().lines().count() as u64;
+        assert_eq!(exported, survey.records());
+        assert!(exported > 0 && exported < records, "{exported} of {records}");
+        assert!(error.starts_with("some records cannot be read"), "{error}");
+        assert_eq!(error.matches(segment.to_str().unwrap()).count(), 1, "{error}");
+    }
+
+    #[test]
     fn a_segment_that_cannot_be_read_is_counted_and_the_others_are_exported() {
         for index in [0, 1] {
             let folder = Folder::new();

@@ -12,12 +12,12 @@ use crate::{
 
 /// The output of `spool status --format json`.
 #[derive(Serialize)]
-struct Document {
+struct Document<'a> {
     folder: String,
     records: u64,
     bytes: u64,
     /// Oldest first.
-    generations: Vec<Generation>,
+    generations: Vec<Generation<'a>>,
     /// Copies of damaged files.
     damaged: Vec<String>,
     /// Why the copies cannot be listed.
@@ -25,13 +25,13 @@ struct Document {
 }
 
 #[derive(Serialize)]
-struct Generation {
+struct Generation<'a> {
     number: u64,
     /// Its process runs; none if that cannot be read.
     in_use: Option<bool>,
     logs: Vec<Log>,
     /// Why the lock, logs or segments cannot be read.
-    unreadable: Vec<String>,
+    unreadable: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -62,13 +62,14 @@ fn text(core: &ConnectorConfig, survey: &Survey) -> String {
     let mut text = format!("{records} records in the spool {folder}\n");
     for SurveyedGeneration { number, is_locked, logs, unreadable } in &survey.generations {
         let process = match is_locked {
-            Some(true) => "in use by a running process",
-            Some(false) => "of a process that has ended",
-            None => "of a process that may run",
+            Ok(true) => "in use by a running process",
+            Ok(false) => "of a process that has ended",
+            Err(_) => "of a process that may run",
         };
         text.push_str(&format!("generation {number}, {process}\n"));
         logs.iter().for_each(|log| text.push_str(&format!("  {}\n", line(core, log))));
-        unreadable.iter().for_each(|error| text.push_str(&format!("  cannot be read: {error}\n")));
+        let unreadable = is_locked.as_ref().err().into_iter().chain(unreadable);
+        unreadable.for_each(|error| text.push_str(&format!("  cannot be read: {error}\n")));
     }
     for path in &survey.damaged {
         text.push_str(&format!("copy of a damaged file: {}\n", path.display()));
@@ -77,7 +78,7 @@ fn text(core: &ConnectorConfig, survey: &Survey) -> String {
     text
 }
 
-fn document(core: &ConnectorConfig, survey: &Survey) -> Document {
+fn document<'a>(core: &ConnectorConfig, survey: &'a Survey) -> Document<'a> {
     let log = |log: &SurveyedLog| Log {
         topic: log.topic().as_ref().to_owned(),
         subscription: log.key().subscription.clone(),
@@ -86,11 +87,11 @@ fn document(core: &ConnectorConfig, survey: &Survey) -> Document {
         oldest_seconds: age(log),
         configured: is_configured(core, log),
     };
-    let generation = |generation: &SurveyedGeneration| Generation {
-        number: generation.number,
-        in_use: generation.is_locked,
-        logs: generation.logs.iter().map(log).collect(),
-        unreadable: generation.unreadable.clone(),
+    let generation = |SurveyedGeneration { number, is_locked, logs, unreadable }: &'a SurveyedGeneration| Generation {
+        number: *number,
+        in_use: is_locked.as_ref().ok().copied(),
+        logs: logs.iter().map(log).collect(),
+        unreadable: is_locked.as_ref().err().into_iter().chain(unreadable).map(String::as_str).collect(),
     };
     Document {
         folder: survey.folder.display().to_string(),

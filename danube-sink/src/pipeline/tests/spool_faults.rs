@@ -13,7 +13,7 @@ use super::{
 use crate::{
     observe::Phase,
     pipeline::TakeoverWait,
-    spool::tests::{Folder, Mount, files},
+    spool::tests::{Folder, files},
 };
 
 /// A process that runs with a spool of this size, while the target takes no records.
@@ -201,9 +201,10 @@ async fn a_target_that_takes_no_records_of_an_ended_process_is_shown() {
     bench.lawful();
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test(start_paused = true)]
 async fn a_disk_that_is_filled_under_load_loses_nothing() {
-    let Some(Mount(folder)) = &Mount::new() else { return };
+    let Some(crate::spool::tests::Mount(folder)) = &crate::spool::tests::Mount::new() else { return };
     let bench = Bench::new();
     bench.ledger.counts_repeats();
     bench.observer.phase(Phase::Running);

@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use tokio::time::timeout;
 
-use super::{Folder, append, files, mapping, offsets, open, ordered, read, reopen};
+use super::{Folder, append, files, mapping, offsets, open, ordered, read};
 use crate::{
     config::SpoolSync,
     spool::{LogKey, Spool, SpooledMapping},
@@ -238,7 +238,7 @@ fn a_delivered_log_takes_nothing_of_its_share_while_another_of_its_generation_is
 fn a_generation_that_is_delivered_and_removed_takes_nothing_of_the_share() {
     let folder = Folder::new();
     append(&open(&folder), 0..1_000);
-    let spool = reopen(&folder);
+    let spool = open(&folder);
     let older = mapping(&spool).readable().swap_remove(0).1;
     older.settle(0..1_000);
     spool.adopt(false).unwrap();

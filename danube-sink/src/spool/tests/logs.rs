@@ -4,7 +4,7 @@ use std::{fs, ops::Range};
 
 use proptest::prelude::*;
 
-use super::{Folder, append, entries, files, mapping, offsets, open, ordered, read, reopen};
+use super::{Folder, append, entries, files, mapping, offsets, open, ordered, read};
 use crate::{config::SpoolSync, spool::Spool};
 
 #[test]
@@ -66,7 +66,7 @@ fn killed(folder: &Folder, cut: u64, garbage: &[u8]) -> super::Spool {
         contents.extend_from_slice(garbage);
         fs::write(&last, contents).unwrap();
     }
-    reopen(folder)
+    open(folder)
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn damage_before_the_tail_is_set_aside_and_the_rest_is_delivered() {
     let middle = contents.len() / 2;
     contents[middle] ^= 1;
     fs::write(&segment, contents).unwrap();
-    let spool = reopen(&folder);
+    let spool = open(&folder);
     let read = offsets(&read(&spool));
     assert_eq!(read.len(), 40, "{read:?}");
     assert_eq!(spool.damaged_records(), 10);
@@ -129,7 +129,7 @@ fn a_log_that_was_closed_takes_nothing_more() {
     spool.close();
     // A write of this process that ends late must not disturb the next one.
     drop(spool);
-    let next = reopen(&folder);
+    let next = open(&folder);
     let adopted = mapping(&next).readable().swap_remove(0).1;
     adopted.settle(5..8);
     log.settle(5..6);
@@ -137,7 +137,7 @@ fn a_log_that_was_closed_takes_nothing_more() {
     log.append(&entries.iter().collect::<Vec<_>>(), 20).unwrap_err();
     adopted.settle(8..9);
     drop((next, adopted));
-    assert_eq!(offsets(&read(&reopen(&folder))), [9]);
+    assert_eq!(offsets(&read(&open(&folder))), [9]);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_damaged_frame_at_the_end_is_no_torn_tail() {
     let mut contents = fs::read(&segment).unwrap();
     *contents.last_mut().unwrap() ^= 1;
     fs::write(&segment, contents).unwrap();
-    let spool = reopen(&folder);
+    let spool = open(&folder);
     assert_eq!(offsets(&read(&spool)), (0..10).collect::<Vec<_>>());
     assert_eq!((spool.damaged_records(), mapping(&spool).share.records()), (10, 10));
 }
@@ -166,7 +166,7 @@ fn what_was_spooled_last_is_remembered_over_restarts_and_empty_generations() {
     assert_eq!(expected.iter().map(|message| message.offset).collect::<Vec<_>>(), (30..50).collect::<Vec<_>>());
     drop(spool);
     for _ in 0..3 {
-        let remembered = mapping(&reopen(&folder)).remembered(super::TOPIC);
+        let remembered = mapping(&open(&folder)).remembered(super::TOPIC);
         assert!(remembered.ends_with(&expected), "{remembered:?}");
     }
 }

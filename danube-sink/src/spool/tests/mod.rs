@@ -4,6 +4,7 @@ mod capacities;
 mod disks;
 mod generations;
 mod logs;
+#[cfg(target_os = "linux")]
 mod mounts;
 mod surveys;
 
@@ -21,7 +22,9 @@ use std::{
 
 use bytes::Bytes;
 
-pub(crate) use self::{disks::stalled, mounts::Mount, surveys::with_unreadable_segment};
+#[cfg(target_os = "linux")]
+pub(crate) use self::mounts::Mount;
+pub(crate) use self::{disks::stalled, surveys::with_unreadable_segment};
 use super::{LogKey, MappingSpool, Reader, Spool, SpooledMapping, StoredRecord};
 use crate::{
     config::SpoolSync,
@@ -54,15 +57,6 @@ pub(super) fn ordered() -> SpooledMapping {
 
 pub(super) fn open(folder: &Folder) -> Spool {
     Spool::open(&folder.0, "sink", 1 << 30, SpoolSync::Os, &[ordered()]).unwrap()
-}
-
-/// The next process, after the one that was dropped. A program that another test starts inherits the lock for a moment.
-pub(super) fn reopen(folder: &Folder) -> Spool {
-    let spool = open(folder);
-    while mapping(&spool).locked().is_some() {
-        spool.adopt(false).unwrap();
-    }
-    spool
 }
 
 pub(super) fn mapping(spool: &Spool) -> &Arc<MappingSpool> {

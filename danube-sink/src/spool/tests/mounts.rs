@@ -1,15 +1,18 @@
 //! A file system of its own: full, or mounted read-only.
 
-use std::{fs, io, process::Command};
+use std::{fs, io};
 
-use super::{Folder, entries, mapping, offsets, open, ordered, read, reopen};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
+
+use super::{Folder, entries, mapping, offsets, open, ordered, read};
 use crate::{
     config::SpoolSync,
     record::Entry,
     spool::{AppendError, Spool},
 };
 
-/// A file system in memory of 4 MiB, which is unmounted at the end of its test.
+/// A file system in memory of 4 MiB, which is unmounted at the end of its test. No program mounts it: that would inherit the files that
+/// other tests have open, for a moment in which locks hold and removed files have their room.
 #[derive(Debug)]
 pub(crate) struct Mount(pub(crate) Folder);
 
@@ -18,28 +21,19 @@ impl Mount {
     pub(crate) fn new() -> Option<Self> {
         let folder = Folder::new();
         fs::create_dir(&folder.0).unwrap();
-        let mount = Self(folder);
-        mount
-            .run(&["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
-            .inspect_err(|error| eprintln!("skipped: {error}"))
-            .ok()?;
-        Some(mount)
+        let mounted = mount("tmpfs", &folder.0, "tmpfs", MountFlags::empty(), c"size=4m");
+        mounted.inspect_err(|error| eprintln!("skipped: mount: {error}")).ok()?;
+        Some(Self(folder))
     }
 
-    fn remount(&self, mode: &str) {
-        self.run(&["-o", &format!("remount,{mode}")]).unwrap();
-    }
-
-    fn run(&self, arguments: &[&str]) -> io::Result<()> {
-        let output = Command::new("mount").args(arguments).arg(&self.0.0).output()?;
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        if output.status.success() { Ok(()) } else { Err(io::Error::other(format!("mount: {stderr}"))) }
+    fn remount(&self, flags: MountFlags) {
+        mount_remount(&self.0.0, flags, "size=4m").unwrap();
     }
 }
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0.0).output();
+        let _ = unmount(&self.0.0, UnmountFlags::DETACH);
     }
 }
 
@@ -67,7 +61,7 @@ fn a_full_disk_takes_more_once_its_records_are_settled() {
         assert_eq!(offsets(&read(&spool)), (0..spooled).collect::<Vec<_>>());
         // The next process starts on the full disk.
         drop(spool);
-        let spool = reopen(folder);
+        let spool = open(folder);
         assert_eq!(offsets(&read(&spool)), (0..spooled).collect::<Vec<_>>());
         append(&spool, spooled..spooled + step).unwrap_err();
         for (_, log) in mapping(&spool).readable() {
@@ -100,7 +94,7 @@ fn a_full_disk_takes_more_although_it_has_room_for_no_second_segment() {
             append(&spool, first..first + 150).unwrap();
         }
         drop(spool);
-        let spool = reopen(folder);
+        let spool = open(folder);
         assert_eq!(offsets(&read(&spool)), (spooled..spooled + 300).collect::<Vec<_>>());
         assert_eq!(spool.damaged_records(), 0);
     }
@@ -111,12 +105,12 @@ fn a_disk_that_is_mounted_read_only_is_refused_at_start_and_keeps_its_records() 
     let Some(mount) = Mount::new() else { return };
     let folder = &mount.0;
     append(&open(folder), 0..10).unwrap();
-    mount.remount("ro");
+    mount.remount(MountFlags::RDONLY);
     let error = Spool::open(&folder.0, "sink", 1 << 30, SpoolSync::Os, &[ordered()]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ReadOnlyFilesystem);
     assert!(error.to_string().contains(&folder.0.display().to_string()), "{error}");
-    mount.remount("rw");
-    assert_eq!(offsets(&read(&reopen(folder))), (0..10).collect::<Vec<_>>());
+    mount.remount(MountFlags::empty());
+    assert_eq!(offsets(&read(&open(folder))), (0..10).collect::<Vec<_>>());
 }
 
 /// Marks need no more room, so that a process that is killed on a full disk repeats nothing that was marked.
@@ -137,5 +131,5 @@ fn settled_records_are_marked_on_a_full_disk() {
     }
     log.kill();
     drop(spool);
-    assert_eq!(offsets(&read(&reopen(folder))), (settled..spooled).collect::<Vec<_>>());
+    assert_eq!(offsets(&read(&open(folder))), (settled..spooled).collect::<Vec<_>>());
 }

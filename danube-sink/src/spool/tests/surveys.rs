@@ -22,10 +22,10 @@ fn survey(folder: &Folder) -> Survey {
 }
 
 /// Number, whether it is locked, and unsettled records of each generation.
-fn generations(survey: &Survey) -> Vec<(u64, Option<bool>, u64)> {
+fn generations(survey: &Survey) -> Vec<(u64, Result<bool, String>, u64)> {
     let records = |logs: &[SurveyedLog]| logs.iter().map(|log| log.size.records).sum();
     let generations = survey.generations.iter();
-    generations.map(|generation| (generation.number, generation.is_locked, records(&generation.logs))).collect()
+    generations.map(|generation| (generation.number, generation.is_locked.clone(), records(&generation.logs))).collect()
 }
 
 /// Exports all logs, and the copies of damaged files.
@@ -69,7 +69,7 @@ fn a_survey_shows_each_process_and_changes_nothing() {
     older.settle((0..10).chain(20..25));
     let before = contents(&folder);
     let found = survey(&folder);
-    assert_eq!(generations(&found), [(1, Some(true), 15), (2, Some(true), 20)]);
+    assert_eq!(generations(&found), [(1, Ok(true), 15), (2, Ok(true), 20)]);
     let oldest = found.logs().next().unwrap().size.oldest.unwrap();
     assert!(oldest <= mapping(&spool).size().oldest.unwrap() && oldest > 0);
     let records: Vec<_> = exported(&found).into_iter().map(|exported| exported.record).collect();
@@ -78,7 +78,7 @@ fn a_survey_shows_each_process_and_changes_nothing() {
     assert_eq!(contents(&folder), before);
     spool.close();
     drop((spool, older));
-    assert_eq!(generations(&survey(&folder)), [(1, Some(false), 15), (2, Some(false), 20)]);
+    assert_eq!(generations(&survey(&folder)), [(1, Ok(false), 15), (2, Ok(false), 20)]);
 }
 
 #[test]
@@ -187,10 +187,12 @@ fn a_folder_that_cannot_be_read_hides_no_other() {
     fs::write(folder.0.join("sink/00000007"), "").unwrap();
     fs::write(folder.0.join("sink/damaged"), "").unwrap();
     let found = survey(&folder);
-    assert_eq!(generations(&found), [(1, Some(false), 10), (7, None, 0)]);
+    let lock = found.generations[1].is_locked.clone();
+    assert!(lock.as_ref().is_err_and(|error| error.contains("00000007/lock")), "{lock:?}");
+    assert_eq!(generations(&found), [(1, Ok(false), 10), (7, lock, 0)]);
     assert_eq!(exported(&found).len(), 10);
-    // The lock and the logs of a generation, and the copies.
-    let names = ["00000007/lock", "00000007: ", "damaged: "];
+    // The logs of a generation, and the copies.
+    let names = ["00000007: ", "damaged: "];
     let unreadable: Vec<_> = found.unreadable().collect();
     assert_eq!(unreadable.len(), names.len(), "{unreadable:?}");
     assert!(names.iter().zip(&unreadable).all(|(name, error)| error.contains(name)), "{unreadable:?}");
