@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 use super::{
     datum::Datum,
     name::quoted,
-    text::{Reason, boolean, bytes, double, is_built_in, plain, single, string, text, uuid, whole},
+    text::{Reason, boolean, bytes, double, is_built_in, is_extension_type, plain, single, string, text, uuid, whole},
     time::{date, of_number, timestamp},
     vector::numbers,
 };
@@ -82,6 +82,11 @@ impl Column {
                 Cow::Owned(json) => text(&json, &self.ty, self.modifier)?.into_owned().into(),
             }),
         })
+    }
+
+    /// Whether a type of an extension reads the text of its values. Vectors are sent in binary.
+    pub(crate) fn is_read_by_extension(&self) -> bool {
+        self.vectors.is_none() && is_extension_type(&self.ty)
     }
 
     /// Whether values that are different for the connector are different for the server: not if it rounds, or compares by a
