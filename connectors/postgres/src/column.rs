@@ -100,13 +100,6 @@ impl Column {
         }
     }
 
-    /// Whether the value that is sent, or its cast, has fewer digits than a column of another type would keep.
-    pub(crate) fn rounds(&self) -> bool {
-        let floats = [Type::FLOAT4, Type::FLOAT4_ARRAY, Type::FLOAT8, Type::FLOAT8_ARRAY];
-        let is_inexact = floats.contains(&self.ty) || matches!(self.ty, Type::MONEY | Type::MONEY_ARRAY);
-        is_inexact || self.modifier >= 0 && self.is_rounded_by_modifier()
-    }
-
     /// Whether a modifier of the type limits the digits of a number or a time.
     fn is_rounded_by_modifier(&self) -> bool {
         matches!(
