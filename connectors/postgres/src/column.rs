@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 use super::{
     datum::Datum,
     name::quoted,
-    text::{Reason, boolean, bytes, double, is_built_in, plain, single, string, text, uuid, whole},
+    text::{Reason, boolean, bytes, double, is_built_in, is_extension_type, plain, single, string, text, uuid, whole},
     time::{date, of_number, timestamp},
     vector::numbers,
 };
@@ -84,6 +84,11 @@ impl Column {
         })
     }
 
+    /// Whether a type of an extension reads the text of its values. Vectors are sent in binary.
+    pub(crate) fn is_read_by_extension(&self) -> bool {
+        self.vectors.is_none() && is_extension_type(&self.ty)
+    }
+
     /// Whether values that are different for the connector are different for the server: not if it rounds, or compares by a
     /// collation of its own.
     pub(crate) fn is_exact(&self) -> bool {
@@ -93,13 +98,6 @@ impl Column {
             Type::TEXT | Type::VARCHAR => self.collation.is_none(),
             _ => false,
         }
-    }
-
-    /// Whether the value that is sent, or its cast, has fewer digits than a column of another type would keep.
-    pub(crate) fn rounds(&self) -> bool {
-        let floats = [Type::FLOAT4, Type::FLOAT4_ARRAY, Type::FLOAT8, Type::FLOAT8_ARRAY];
-        let is_inexact = floats.contains(&self.ty) || matches!(self.ty, Type::MONEY | Type::MONEY_ARRAY);
-        is_inexact || self.modifier >= 0 && self.is_rounded_by_modifier()
     }
 
     /// Whether a modifier of the type limits the digits of a number or a time.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use danube_sink::{ConnectorError, PartialFailure, RecordId, SinkRecord};
 use tokio::time::Instant;
 use tokio_postgres::{
-    error::SqlState,
+    error::{Severity, SqlState},
     types::{ToSql, Type},
 };
 
@@ -33,23 +33,27 @@ const UNREADABLE: &str = "
     ORDER BY given.number";
 
 /// Whether a failure may be about a value that its type cannot read. Types that name catalog objects, or have their own grammar,
-/// report it like an error of the statement (class 42), and some types of extensions as a fault of the server.
+/// report it like an error of the statement (class 42), and some types of extensions as a fault of the server. An error that ends the
+/// session (`FATAL`) is never about a value.
 pub(crate) fn is_about_values(failure: &Failure, layout: &Layout) -> bool {
-    let has_extensions = || layout.columns.iter().any(|column| is_extension_type(&column.ty));
-    failure.answer().is_some_and(|answer| match answer.code() {
-        code if *code == SqlState::INTERNAL_ERROR => has_extensions(),
+    let Some(answer) = failure.answer().filter(|answer| answer.parsed_severity() == Some(Severity::Error)) else {
+        return false;
+    };
+    match answer.code() {
+        code if *code == SqlState::INTERNAL_ERROR => layout.columns.iter().any(Column::is_read_by_extension),
         code => matches!(&code.code()[..2], "22" | "23" | "42"),
-    })
+    }
 }
 
 /// The failure of a write of these rows: a fault of the server is of a value if a row has one for an extension's type.
 pub(crate) fn of_extension(failure: Failure, layout: &Layout, rows: &[Row<'_>]) -> Failure {
     let is_value = |(column, datum): (&Column, &Option<Datum<'_>>)| {
-        is_extension_type(&column.ty) && !matches!(datum, None | Some(Datum::Null))
+        column.is_read_by_extension() && !matches!(datum, None | Some(Datum::Null))
     };
     let has_value = |row: &Row<'_>| layout.columns.iter().zip(&row.data).any(is_value);
+    let may_be_of_value = is_about_values(&failure, layout) && rows.iter().any(has_value);
     match failure {
-        Failure::Client(error) if error.code() == Some(&SqlState::INTERNAL_ERROR) && rows.iter().any(has_value) => {
+        Failure::Client(error) if may_be_of_value && error.code() == Some(&SqlState::INTERNAL_ERROR) => {
             Failure::OfExtension(error)
         }
         failure => failure,

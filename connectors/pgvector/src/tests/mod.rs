@@ -83,6 +83,21 @@ async fn an_existing_table_keeps_its_types() {
 }
 
 #[tokio::test]
+async fn an_embedding_is_not_rounded_for_a_type_that_its_column_no_longer_has() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    let table = "CREATE EXTENSION vector; CREATE TABLE docs (id text PRIMARY KEY, embedding halfvec(3))";
+    sql.batch_execute(table).await.unwrap();
+    let mut sink = start(&server, "create = false").await.unwrap();
+    sql.batch_execute("ALTER TABLE docs ALTER embedding TYPE vector(3)").await.unwrap();
+    let mut write = async || sink.process_batch(records(&[r#"{"id":1,"embedding":[0.1,1,2]}"#])).await;
+    while let Err(error) = write().await {
+        assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+    }
+    assert_eq!(texts(&sql, "SELECT embedding::text FROM docs").await, ["[0.1,1,2]"]);
+}
+
+#[tokio::test]
 async fn an_existing_table_with_other_dimensions_is_found_at_start() {
     let server = PostgresServer::start(Program::Pgvector);
     let sql = server.client().await;

@@ -111,3 +111,22 @@ async fn errors_contain_no_values() {
         assert!(!error.report().contains("s3cret"), "{bad}: {error:?}");
     }
 }
+
+/// Vectors are sent in binary: their type reads no text, so that a fault of the server is not about a value.
+#[tokio::test]
+async fn a_fault_of_the_server_refuses_no_embedding() {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    let mut sink = start(&server, "").await.unwrap();
+    let trigger = "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE 'a fault' USING ERRCODE = 'XX000'; END $$;
+        CREATE TRIGGER fail BEFORE INSERT ON docs FOR EACH ROW EXECUTE FUNCTION fail()";
+    sql.batch_execute(trigger).await.unwrap();
+    let row = r#"{"id":1,"embedding":[1,2,3]}"#;
+    for batch in [vec![row], vec![row; 100]] {
+        let written = sink.process_batch(records(&batch)).await;
+        assert!(matches!(written, Err(ConnectorError::Retryable { .. })), "{written:?}");
+    }
+    sql.batch_execute("DROP TRIGGER fail ON docs").await.unwrap();
+    sink.process_batch(records(&[row])).await.unwrap();
+}

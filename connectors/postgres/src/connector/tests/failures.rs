@@ -1,8 +1,12 @@
 //! The class of each error of the server.
 
-use danube_sink::{ConnectorError, TargetFailure};
+use danube_sink::{ConnectorError, SinkConnector, TargetFailure};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy},
+    net::{TcpListener, TcpStream},
+};
 
-use super::{Bench, report};
+use super::{Bench, records, report, start_at};
 
 /// A trigger that raises the SQLSTATE that a record names.
 const RAISING: &str = "
@@ -55,19 +59,22 @@ async fn a_syntax_error_in_a_value_refuses_the_record() {
     bench.write(&[r#"{"q":"a"}"#]).await.unwrap();
 }
 
-/// As PostGIS reports a geometry that it cannot read.
+/// A type that reports a value which it cannot read as a fault of the server, as PostGIS does; a row with a negative `id` is a fault
+/// of the server itself.
+const SHAPES: &str = "
+    CREATE TYPE shape;
+    CREATE FUNCTION shape_in(cstring) RETURNS shape LANGUAGE internal AS 'textin' IMMUTABLE STRICT;
+    CREATE FUNCTION shape_out(shape) RETURNS cstring LANGUAGE internal AS 'textout' IMMUTABLE STRICT;
+    CREATE TYPE shape (INPUT = shape_in, OUTPUT = shape_out, LIKE = text);
+    CREATE TABLE rows (id int, g shape, list shape[]);
+    CREATE FUNCTION parse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW::text LIKE '%abc%' OR NEW.id < 0 THEN RAISE 'parse error' USING ERRCODE = 'XX000'; END IF; RETURN NEW; END $$;
+    CREATE TRIGGER parse BEFORE INSERT ON rows FOR EACH ROW EXECUTE FUNCTION parse()";
+const SHAPES_MAPPING: &str = "table = 'rows'\ncolumns = { id = '/id', g = '/g', list = '/list' }";
+
 #[tokio::test]
 async fn a_fault_of_an_extensions_type_refuses_the_record_that_has_a_value_of_it() {
-    let table = "CREATE TYPE shape;
-        CREATE FUNCTION shape_in(cstring) RETURNS shape LANGUAGE internal AS 'textin' IMMUTABLE STRICT;
-        CREATE FUNCTION shape_out(shape) RETURNS cstring LANGUAGE internal AS 'textout' IMMUTABLE STRICT;
-        CREATE TYPE shape (INPUT = shape_in, OUTPUT = shape_out, LIKE = text);
-        CREATE TABLE rows (id int, g shape, list shape[]);
-        CREATE FUNCTION parse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            IF NEW::text LIKE '%abc%' OR NEW.id < 0 THEN RAISE 'parse error' USING ERRCODE = 'XX000'; END IF; RETURN NEW; END $$;
-        CREATE TRIGGER parse BEFORE INSERT ON rows FOR EACH ROW EXECUTE FUNCTION parse()";
-    let mapping = "table = 'rows'\ncolumns = { id = '/id', g = '/g', list = '/list' }";
-    let mut bench = Bench::new(table, mapping).await;
+    let mut bench = Bench::new(SHAPES, SHAPES_MAPPING).await;
     for wrong in [r#"{"id":1,"g":"POINT(abc)","list":null}"#, r#"{"list":["POINT(abc)"]}"#] {
         for batch in [vec![wrong], vec![wrong; 100]] {
             let text = report!(bench.write(&batch).await, Refused);
@@ -79,6 +86,50 @@ async fn a_fault_of_an_extensions_type_refuses_the_record_that_has_a_value_of_it
         report!(bench.write(&[busy]).await, Retryable);
     }
     bench.write(&[r#"{"id":1,"g":"POINT(1 2)"}"#]).await.unwrap();
+}
+
+/// As Supavisor reports that it lost the server.
+#[tokio::test]
+async fn a_fault_that_ends_the_session_refuses_no_record() {
+    let bench = Bench::new(SHAPES, SHAPES_MAPPING).await;
+    let port = pooler_with_fatal_faults(bench.server.port).await;
+    let url = format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
+    let mut sink = start_at(&url, SHAPES_MAPPING).await.unwrap();
+    let row = r#"{"id":-1,"g":"POINT(1 2)"}"#;
+    for batch in [vec![row], vec![row; 100]] {
+        let text = report!(sink.process_batch(records(&batch)).await, Retryable);
+        assert!(text.contains("XX000"), "{text}");
+    }
+    sink.process_batch(records(&[r#"{"id":1,"g":"POINT(1 2)"}"#])).await.unwrap();
+}
+
+/// The port of a pooler that turns the severity of the server's faults from `ERROR` into `FATAL`.
+async fn pooler_with_fatal_faults(server: u16) -> u16 {
+    let pooler = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = pooler.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = pooler.accept().await {
+            tokio::spawn(relay(client, TcpStream::connect(("127.0.0.1", server)).await.unwrap()));
+        }
+    });
+    port
+}
+
+async fn relay(client: TcpStream, server: TcpStream) {
+    const FAULT: &[u8] = b"VERROR\0CXX000\0";
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+        (client.into_split(), server.into_split());
+    tokio::spawn(async move { copy(&mut from_client, &mut to_server).await });
+    let mut buffer = vec![0; 65_536];
+    while let Ok(length @ 1..) = from_server.read(&mut buffer).await {
+        let answer = &mut buffer[..length];
+        if let Some(place) = answer.windows(FAULT.len()).position(|part| part == FAULT) {
+            answer[place..][..FAULT.len()].copy_from_slice(b"VFATAL\0CXX000\0");
+        }
+        if to_client.write_all(answer).await.is_err() {
+            return;
+        }
+    }
 }
 
 #[tokio::test]
