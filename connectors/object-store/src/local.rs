@@ -39,7 +39,7 @@ pub(crate) struct Folder {
     permits: Arc<Semaphore>,
 }
 
-/// A file that no reader sees, until it is published. It is removed if it is dropped before, unless the disk hangs.
+/// A file that no reader sees, until it is published. It is removed if it is dropped before, once the disk answers.
 #[derive(Debug)]
 pub(crate) struct Partial {
     path: PathBuf,
@@ -52,19 +52,20 @@ impl Drop for Partial {
         if self.is_published {
             return;
         }
-        let path = mem::take(&mut self.path);
-        // This may be a thread that must not wait for the disk. What stays is swept by a later attempt.
-        match (Handle::try_current(), Arc::clone(&self.permits).try_acquire_owned()) {
-            (Ok(runtime), Ok(permit)) => {
-                runtime.spawn_blocking(move || {
-                    let _permit = permit;
-                    let _ = fs::remove_file(path);
+        let (path, permits) = (mem::take(&mut self.path), Arc::clone(&self.permits));
+        // This may be a thread that must not wait for the disk. What stays when the process ends is swept by a later one.
+        match Handle::try_current() {
+            Ok(runtime) => {
+                runtime.spawn(async move {
+                    let permit = permits.acquire_owned().await;
+                    let remove = move || {
+                        let _permit = permit;
+                        fs::remove_file(path)
+                    };
+                    spawn_blocking(remove).await
                 });
             }
-            (Ok(_), Err(_)) => {}
-            (Err(_), _) => {
-                let _ = fs::remove_file(path);
-            }
+            Err(_) => drop(fs::remove_file(path)),
         }
     }
 }
@@ -277,6 +278,9 @@ fn file_name(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use danube_sink_tests::until;
+    use tokio::task::yield_now;
+
     use super::*;
     use crate::tests::temporary;
 
@@ -292,17 +296,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_is_given_up_does_not_wait_for_the_disk() {
+    async fn files_that_are_given_up_are_removed_when_the_disk_answers() {
         let folder = Folder::new(temporary("given-up"));
-        let staged = || folder.stage("a", [b"own"]).unwrap();
-        let (first, second) = (staged(), staged());
-        let paths = [first.path.clone(), second.path.clone()];
+        let staged: Vec<_> = (0..3 * AT_ONCE).map(|_| folder.stage("a", [b"own"]).unwrap()).collect();
+        let paths: Vec<_> = staged.iter().map(|file| file.path.clone()).collect();
         let permits = folder.permits.clone().try_acquire_many_owned(AT_ONCE.try_into().unwrap()).unwrap();
-        drop(first);
-        assert!(paths[0].exists(), "the disk hangs");
+        drop(staged);
+        yield_now().await;
+        assert!(paths.iter().all(|path| path.exists()), "the disk hangs");
         drop(permits);
-        drop(second);
-        drop(folder.permits.acquire_many(AT_ONCE.try_into().unwrap()).await.unwrap());
-        assert!(!paths[1].exists());
+        until("all files are removed", async || !paths.iter().any(|path| path.exists())).await;
     }
 }
