@@ -26,9 +26,12 @@ const REMEMBERED: usize = 10_000;
 /// Bytes after which a file is synchronized, so that the disk works while the rest is made.
 const SYNC: usize = 4 * 1024 * 1024;
 
-/// What waits for the disk of a folder at once. A disk that hangs, such as one in the network, keeps the threads of all attempts: it
-/// must leave the process threads for others.
+/// The most permits of a folder. A disk that hangs, such as one in the network, keeps the threads of all attempts: it must leave the
+/// process threads for others.
 const AT_ONCE: usize = 16;
+/// The permits of all folders of the process, unless they are more than that: each has one. A permit is for at most two threads, and
+/// the runtime has 512 that may wait.
+const OF_ALL: usize = 128;
 
 /// A folder of this machine.
 #[derive(Debug)]
@@ -71,8 +74,10 @@ impl Drop for Partial {
 }
 
 impl Folder {
-    pub(crate) fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), durable: Mutex::default(), permits: Arc::new(Semaphore::new(AT_ONCE)) }
+    /// One of so many folders of the process.
+    pub(crate) fn new(root: impl Into<PathBuf>, folders: usize) -> Self {
+        let permits = (OF_ALL / folders.max(1)).clamp(1, AT_ONCE);
+        Self { root: root.into(), durable: Mutex::default(), permits: Arc::new(Semaphore::new(permits)) }
     }
 
     /// The permit to wait for the disk in another thread, which has it until it ends. Who has one never waits for a second.
@@ -286,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_file_that_another_process_stages_is_neither_written_nor_removed() {
-        let folder = Folder::new(temporary("staged"));
+        let folder = Folder::new(temporary("staged"), 1);
         let next = WRITES.load(Ordering::Relaxed);
         let staged = (next..next + 1_000).map(|number| folder.root.join(format!(".a.{}-{number}{PARTIAL}", *PROCESS)));
         let staged: Vec<_> = staged.collect();
@@ -297,7 +302,7 @@ mod tests {
 
     #[tokio::test]
     async fn files_that_are_given_up_are_removed_when_the_disk_answers() {
-        let folder = Folder::new(temporary("given-up"));
+        let folder = Folder::new(temporary("given-up"), 1);
         let staged: Vec<_> = (0..3 * AT_ONCE).map(|_| folder.stage("a", [b"own"]).unwrap()).collect();
         let paths: Vec<_> = staged.iter().map(|file| file.path.clone()).collect();
         let permits = folder.permits.clone().try_acquire_many_owned(AT_ONCE.try_into().unwrap()).unwrap();

@@ -44,7 +44,7 @@ impl Bucket {
         ];
         let options: BTreeMap<_, _> = options.map(|(name, value)| (name.to_owned(), value)).into();
         let blocks = vec![Bytes::from(vec![b'x'; 7 << 20]); 5];
-        Store::open("s3://lake", &options)?.write("a", Complete::Memory(blocks), Attributes::new()).await
+        Store::open("s3://lake", &options, 0)?.write("a", Complete::Memory(blocks), Attributes::new()).await
     }
 
     async fn is_aborted(&self) {
