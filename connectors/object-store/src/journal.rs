@@ -294,7 +294,10 @@ impl Epoch {
         for producers in [&mut self.producers, &mut self.added] {
             producers.drain(..producers.len().saturating_sub(most));
         }
-        self.written.keep_newest(RANGES, self.newest.saturating_sub(BEHIND).min(lowest));
+        let since = self.newest.saturating_sub(BEHIND).min(lowest);
+        self.written.keep_newest(RANGES, since);
+        // A batch with a rejected record stays interrupted, and while one is, no line is appended.
+        self.interrupted.retain(|batch| batch.offsets.bounds().is_some_and(|(_, last)| last >= since));
     }
 
     /// Forgets producers whose records were all rejected.

@@ -22,7 +22,7 @@ mod upload;
 mod writer;
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::Arc,
 };
 
@@ -125,13 +125,15 @@ impl ObjectStore {
 impl SinkConnector for ObjectStore {
     async fn initialize(&mut self, config: ConnectorConfig) -> ConnectorResult<()> {
         let options = self.options(config.write_timeout);
+        let in_folders = self.topics.iter().filter(|mapping| mapping.own.is_in_folder());
+        let folders = config.tasks * in_folders.map(|mapping| &mapping.own.url).collect::<BTreeSet<_>>().len();
         let mut stores = BTreeMap::new();
         let mut writers = Vec::new();
         for Mapping { settings, own } in &self.topics {
             let store = match stores.entry(&own.url) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(new) => {
-                    let store = Store::open(&own.url, &options).map_err(Failure::at_start)?;
+                    let store = Store::open(&own.url, &options, folders).map_err(Failure::at_start)?;
                     store.check().await.map_err(Failure::at_start)?;
                     new.insert(store)
                 }

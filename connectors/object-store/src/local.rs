@@ -26,9 +26,12 @@ const REMEMBERED: usize = 10_000;
 /// Bytes after which a file is synchronized, so that the disk works while the rest is made.
 const SYNC: usize = 4 * 1024 * 1024;
 
-/// What waits for the disk of a folder at once. A disk that hangs, such as one in the network, keeps the threads of all attempts: it
-/// must leave the process threads for others.
+/// The most permits of a folder. A disk that hangs, such as one in the network, keeps the threads of all attempts: it must leave the
+/// process threads for others.
 const AT_ONCE: usize = 16;
+/// The permits of all folders of the process, unless they are more than that: each has one. A permit is for at most two threads, and
+/// the runtime has 512 that may wait.
+const OF_ALL: usize = 128;
 
 /// A folder of this machine.
 #[derive(Debug)]
@@ -39,7 +42,7 @@ pub(crate) struct Folder {
     permits: Arc<Semaphore>,
 }
 
-/// A file that no reader sees, until it is published. It is removed if it is dropped before, unless the disk hangs.
+/// A file that no reader sees, until it is published. It is removed if it is dropped before, once the disk answers.
 #[derive(Debug)]
 pub(crate) struct Partial {
     path: PathBuf,
@@ -52,26 +55,29 @@ impl Drop for Partial {
         if self.is_published {
             return;
         }
-        let path = mem::take(&mut self.path);
-        // This may be a thread that must not wait for the disk. What stays is swept by a later attempt.
-        match (Handle::try_current(), Arc::clone(&self.permits).try_acquire_owned()) {
-            (Ok(runtime), Ok(permit)) => {
-                runtime.spawn_blocking(move || {
-                    let _permit = permit;
-                    let _ = fs::remove_file(path);
+        let (path, permits) = (mem::take(&mut self.path), Arc::clone(&self.permits));
+        // This may be a thread that must not wait for the disk. What stays when the process ends is swept by a later one.
+        match Handle::try_current() {
+            Ok(runtime) => {
+                runtime.spawn(async move {
+                    let permit = permits.acquire_owned().await;
+                    let remove = move || {
+                        let _permit = permit;
+                        fs::remove_file(path)
+                    };
+                    spawn_blocking(remove).await
                 });
             }
-            (Ok(_), Err(_)) => {}
-            (Err(_), _) => {
-                let _ = fs::remove_file(path);
-            }
+            Err(_) => drop(fs::remove_file(path)),
         }
     }
 }
 
 impl Folder {
-    pub(crate) fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), durable: Mutex::default(), permits: Arc::new(Semaphore::new(AT_ONCE)) }
+    /// One of so many folders of the process.
+    pub(crate) fn new(root: impl Into<PathBuf>, folders: usize) -> Self {
+        let permits = (OF_ALL / folders.max(1)).clamp(1, AT_ONCE);
+        Self { root: root.into(), durable: Mutex::default(), permits: Arc::new(Semaphore::new(permits)) }
     }
 
     /// The permit to wait for the disk in another thread, which has it until it ends. Who has one never waits for a second.
@@ -277,12 +283,15 @@ fn file_name(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use danube_sink_tests::until;
+    use tokio::task::yield_now;
+
     use super::*;
     use crate::tests::temporary;
 
     #[test]
     fn a_file_that_another_process_stages_is_neither_written_nor_removed() {
-        let folder = Folder::new(temporary("staged"));
+        let folder = Folder::new(temporary("staged"), 1);
         let next = WRITES.load(Ordering::Relaxed);
         let staged = (next..next + 1_000).map(|number| folder.root.join(format!(".a.{}-{number}{PARTIAL}", *PROCESS)));
         let staged: Vec<_> = staged.collect();
@@ -292,17 +301,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_is_given_up_does_not_wait_for_the_disk() {
-        let folder = Folder::new(temporary("given-up"));
-        let staged = || folder.stage("a", [b"own"]).unwrap();
-        let (first, second) = (staged(), staged());
-        let paths = [first.path.clone(), second.path.clone()];
+    async fn files_that_are_given_up_are_removed_when_the_disk_answers() {
+        let folder = Folder::new(temporary("given-up"), 1);
+        let staged: Vec<_> = (0..3 * AT_ONCE).map(|_| folder.stage("a", [b"own"]).unwrap()).collect();
+        let paths: Vec<_> = staged.iter().map(|file| file.path.clone()).collect();
         let permits = folder.permits.clone().try_acquire_many_owned(AT_ONCE.try_into().unwrap()).unwrap();
-        drop(first);
-        assert!(paths[0].exists(), "the disk hangs");
+        drop(staged);
+        yield_now().await;
+        assert!(paths.iter().all(|path| path.exists()), "the disk hangs");
         drop(permits);
-        drop(second);
-        drop(folder.permits.acquire_many(AT_ONCE.try_into().unwrap()).await.unwrap());
-        assert!(!paths[1].exists());
+        until("all files are removed", async || !paths.iter().any(|path| path.exists())).await;
     }
 }

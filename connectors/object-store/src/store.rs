@@ -44,10 +44,10 @@ pub(crate) enum Expected {
 }
 
 impl Store {
-    /// Opens a location. Nothing is read or written.
-    pub(crate) fn open(url: &str, options: &BTreeMap<String, String>) -> Result<Self, Failure> {
+    /// Opens a location. Nothing is read or written. `folders`: how many folders the process opens, in all instances.
+    pub(crate) fn open(url: &str, options: &BTreeMap<String, String>, folders: usize) -> Result<Self, Failure> {
         let backend = match url.split_once("://") {
-            None => Backend::Folder(Arc::new(Folder::new(url))),
+            None => Backend::Folder(Arc::new(Folder::new(url, folders))),
             Some(_) => {
                 let invalid = |error: &dyn Display| failure::options(format!("`url` = {url:?}: {error}"));
                 let parsed = Url::parse(url).map_err(|error| invalid(&error))?;
@@ -55,7 +55,7 @@ impl Store {
                 match scheme {
                     ObjectStoreScheme::Local => {
                         let root = parsed.to_file_path().map_err(|()| invalid(&"not a folder of this machine"))?;
-                        Backend::Folder(Arc::new(Folder::new(root)))
+                        Backend::Folder(Arc::new(Folder::new(root, folders)))
                     }
                     scheme => Backend::Bucket(bucket(&scheme, url, options)?, prefix),
                 }

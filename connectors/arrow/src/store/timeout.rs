@@ -7,8 +7,8 @@ const NAMES: [&str; 4] = ["timeout", "aws_timeout", "azure_timeout", "google_tim
 /// The library's own limit. Work in the background has no less time, however short writes are.
 const LEAST: Duration = Duration::from_secs(30);
 
-/// The option by which a request to a store may take as long as a write: the library's own limit would end it after 30 seconds,
-/// whatever `write_timeout_ms` is. `None` if `storage_options` has a limit.
+/// The option by which a request to a store may take as long as a write, and at least 30 seconds: the library's own limit would end it
+/// after 30 seconds, whatever `write_timeout_ms` is. `None` if `storage_options` has a limit.
 pub fn request_timeout(
     storage_options: &BTreeMap<String, String>,
     write_timeout: Duration,

@@ -8,7 +8,7 @@ use arrow_array::{
     cast::AsArray,
     types::{
         Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-        TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+        TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
     },
 };
 use arrow_schema::{DataType, Field as Column, TimeUnit};
@@ -87,9 +87,10 @@ impl Names {
             }
             DataType::Timestamp(unit, zone) => {
                 let unit = match unit {
-                    TimeUnit::Second | TimeUnit::Millisecond => "millis",
-                    TimeUnit::Microsecond => "micros",
                     TimeUnit::Nanosecond => "nanos",
+                    TimeUnit::Microsecond => "micros",
+                    // No column has seconds.
+                    _ => "millis",
                 };
                 let local = if zone.is_none() { "local-" } else { "" };
                 json!({ "type": "long", "logicalType": format!("{local}timestamp-{unit}") })
@@ -152,15 +153,11 @@ fn plain(array: &ArrayRef, row: usize) -> Avro {
 
 fn timestamp(unit: TimeUnit, is_local: bool, array: &ArrayRef, row: usize) -> Avro {
     match (unit, is_local) {
-        (TimeUnit::Second, _) => {
-            let millis = array.as_primitive::<TimestampSecondType>().value(row).saturating_mul(1_000);
-            if is_local { Avro::LocalTimestampMillis(millis) } else { Avro::TimestampMillis(millis) }
+        (TimeUnit::Nanosecond, false) => {
+            Avro::TimestampNanos(array.as_primitive::<TimestampNanosecondType>().value(row))
         }
-        (TimeUnit::Millisecond, false) => {
-            Avro::TimestampMillis(array.as_primitive::<TimestampMillisecondType>().value(row))
-        }
-        (TimeUnit::Millisecond, true) => {
-            Avro::LocalTimestampMillis(array.as_primitive::<TimestampMillisecondType>().value(row))
+        (TimeUnit::Nanosecond, true) => {
+            Avro::LocalTimestampNanos(array.as_primitive::<TimestampNanosecondType>().value(row))
         }
         (TimeUnit::Microsecond, false) => {
             Avro::TimestampMicros(array.as_primitive::<TimestampMicrosecondType>().value(row))
@@ -168,11 +165,8 @@ fn timestamp(unit: TimeUnit, is_local: bool, array: &ArrayRef, row: usize) -> Av
         (TimeUnit::Microsecond, true) => {
             Avro::LocalTimestampMicros(array.as_primitive::<TimestampMicrosecondType>().value(row))
         }
-        (TimeUnit::Nanosecond, false) => {
-            Avro::TimestampNanos(array.as_primitive::<TimestampNanosecondType>().value(row))
-        }
-        (TimeUnit::Nanosecond, true) => {
-            Avro::LocalTimestampNanos(array.as_primitive::<TimestampNanosecondType>().value(row))
-        }
+        // No column has seconds.
+        (_, false) => Avro::TimestampMillis(array.as_primitive::<TimestampMillisecondType>().value(row)),
+        (_, true) => Avro::LocalTimestampMillis(array.as_primitive::<TimestampMillisecondType>().value(row)),
     }
 }

@@ -64,6 +64,29 @@ fn an_interrupted_batch_is_written_in_part_until_the_rest_is_written() {
 }
 
 #[test]
+fn an_interrupted_batch_is_forgotten_when_no_broker_redelivers_it() {
+    let mut journal = Journal::default();
+    (1..=4).for_each(|offset| assert_eq!(journal.epoch_of(7, offset), 0));
+    journal.announce(0, announced(1..=4, &["even", "odd"]));
+    let mut journal = reopened(&journal, |name| name == "even");
+    // One record is rejected, so that the rest is never written.
+    journal.announce(0, announced([1], &["odd-1"]));
+    journal.stored();
+    journal.written();
+    let mut write = |offset| {
+        assert_eq!(journal.epoch_of(7, offset), 0);
+        journal.announce(0, announced([offset], &["next"]));
+        let is_a_line = journal.line().is_some();
+        journal.stored();
+        journal.written();
+        is_a_line
+    };
+    assert!(!write(4 + BEHIND), "it may be redelivered");
+    assert!(!write(5 + BEHIND));
+    assert!(write(6 + BEHIND));
+}
+
+#[test]
 fn offsets_that_restart_begin_an_epoch() {
     let mut journal = Journal::default();
     (1..=9).for_each(|offset| assert_eq!(journal.epoch_of(7, offset), 0));

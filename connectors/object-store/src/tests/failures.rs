@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, iter,
     process::Command,
     sync::{Arc, Mutex},
     time::Instant,
@@ -195,7 +195,7 @@ async fn a_store_that_does_not_answer_is_called_so() {
     );
     let (mut connector, config) = from_toml::<ObjectStore>(&text).unwrap();
     let writer = |Mapping { settings, own }: &Mapping<Target>| {
-        let store = Store::open(&own.url, &connector.options(config.write_timeout)).unwrap();
+        let store = Store::open(&own.url, &connector.options(config.write_timeout), 0).unwrap();
         Mapping { settings: settings.clone(), own: Writer::new(store, own, Arc::default()) }
     };
     connector.writers = connector.topics.iter().map(writer).collect();
@@ -211,7 +211,7 @@ fn a_folder_that_hangs_leaves_threads_to_others() {
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(40).build().unwrap();
     let (others, own) = runtime.block_on(async {
-        let store = Store::open(&folder.display().to_string(), &BTreeMap::new()).unwrap();
+        let store = Store::open(&folder.display().to_string(), &BTreeMap::new(), 1).unwrap();
         // Each waits until the pipe is written to, and is given up.
         for _ in 0..100 {
             assert!(store.read("pipe").now_or_never().is_none());
@@ -226,4 +226,24 @@ fn a_folder_that_hangs_leaves_threads_to_others() {
     runtime.shutdown_background();
     others.expect("a thread").unwrap();
     own.expect("a thread").unwrap();
+}
+
+#[tokio::test]
+async fn instances_that_write_into_folders_leave_threads_to_others() {
+    for (tasks, folders, at_once) in [(1, 1, 16), (2, 3, 16), (32, 1, 4), (8, 4, 4), (256, 1, 1)] {
+        let folder = temporary("shares");
+        let mappings = (0..folders).map(|number| {
+            let url = folder.join(number.to_string());
+            format!(
+                "[[object_store.topic_mappings]]\ntopic = '{TOPIC}{number}'\nsubscription = 's'\nurl = '{}'\n",
+                url.display()
+            )
+        });
+        let text = format!("tasks = {tasks}\n{}", mappings.collect::<String>());
+        let (mut connector, config) = from_toml::<ObjectStore>(&text).unwrap();
+        connector.initialize(config).await.unwrap();
+        let store = &connector.stores[0];
+        let begun = iter::repeat_with(|| store.content("file").now_or_never()).map_while(|content| content).take(100);
+        assert_eq!(begun.collect::<Vec<_>>().len(), at_once, "{tasks} instances, {folders} folders");
+    }
 }

@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use danube_sink::testing::{HttpReply, HttpRequest, HttpServer};
+use danube_sink_tests::until;
 use futures_util::FutureExt;
 use object_store::Attributes;
-use tokio::{sync::Notify, time::timeout};
+use tokio::{runtime::Handle, sync::Notify, time::timeout};
 
 use super::*;
 use crate::{content::Complete, store::Store};
@@ -44,11 +45,18 @@ impl Bucket {
         ];
         let options: BTreeMap<_, _> = options.map(|(name, value)| (name.to_owned(), value)).into();
         let blocks = vec![Bytes::from(vec![b'x'; 7 << 20]); 5];
-        Store::open("s3://lake", &options)?.write("a", Complete::Memory(blocks), Attributes::new()).await
+        Store::open("s3://lake", &options, 0)?.write("a", Complete::Memory(blocks), Attributes::new()).await
     }
 
     async fn is_aborted(&self) {
         timeout(PATIENCE, self.aborted.notified()).await.expect("the upload is aborted");
+    }
+
+    /// Waits for an abort, if there is one: the test and its store have no other tasks that go on.
+    async fn is_not_aborted(&self) {
+        let tasks = Handle::current().metrics();
+        until("all tasks end", async || tasks.num_alive_tasks() == 0).await;
+        assert!(self.aborted.notified().now_or_never().is_none(), "the upload is aborted");
     }
 }
 
@@ -105,5 +113,5 @@ async fn parts_have_one_size_but_the_last() {
     parts.sort_by(|one, other| one.uri.cmp(&other.uri));
     let sizes: Vec<_> = parts.iter().map(|part| part.body.len() >> 20).collect();
     assert_eq!(sizes, [16, 16, 3]);
-    assert!(bucket.aborted.notified().now_or_never().is_none());
+    bucket.is_not_aborted().await;
 }
