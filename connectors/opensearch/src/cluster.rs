@@ -278,10 +278,11 @@ impl Cluster {
                 *meaning = Meaning::Failed(class, message.clone());
             }
         }
-        // A deletion is applied again behind the documents before it: the cluster forgets it in the meantime.
-        if let Some(waiting) = meanings.iter().find(|meaning| meaning.is_of_the_cluster()).cloned() {
+        // A deletion is applied again behind the documents before it: the cluster forgets it in the meantime. It has not failed, so
+        // it is no dead letter if a document becomes one.
+        if meanings.iter().any(Meaning::is_of_the_cluster) {
             for meaning in meanings.iter_mut().filter(|meaning| meaning.is_deletion()) {
-                *meaning = waiting.clone();
+                *meaning = Meaning::DeletedAgain;
             }
         }
         self.older.add(meanings.iter().filter(|meaning| meaning.is_older()).count() as u64);
