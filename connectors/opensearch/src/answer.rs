@@ -119,6 +119,8 @@ pub(crate) enum Meaning {
     Older,
     /// The index has this deletion already, or a newer version of the document.
     OlderDeletion,
+    /// The deletion is applied once more, behind documents that wait.
+    DeletedAgain,
     Failed(TargetFailure, String),
     /// The index does not take the document, or takes none: the reason, and what to do if it is the latter.
     Doubtful(String, &'static str),
@@ -188,6 +190,7 @@ impl Meaning {
     pub(crate) fn verdict(self) -> Verdict {
         match self {
             Self::Written | Self::Deleted | Self::Older | Self::OlderDeletion => Verdict::Written,
+            Self::DeletedAgain => Verdict::RetryUntried,
             Self::Failed(Refused, reason) | Self::Doubtful(reason, _) => Verdict::Rejected(reason),
             Self::Failed(_, reason) => Verdict::Retry(reason),
         }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use danube_sink::{TargetFailure, metrics::Counter, prelude::*, schema::SchemaColumn};
+use danube_sink::{TargetFailure, metrics::Counter, prelude::*};
 use danube_sink_http::{
     Answer, Client, Hosts,
     reqwest::{self, Method, RequestBuilder, header::CONTENT_TYPE},
@@ -17,7 +17,7 @@ use super::{
     index::Index,
     index_template::IndexTemplate,
     name::Indexes,
-    schema::{KnownFields, add_properties, properties},
+    schema::{KnownFields, Leaf, add_properties, leaves, properties},
 };
 
 /// How long a node may take to accept a connection, before the next one is tried.
@@ -31,8 +31,12 @@ const MANAGE_TEMPLATES: &str = "manage_index_templates";
 /// The warning about fields that an index template cannot have.
 const LEFT_TO_THE_CLUSTER: &str =
     "the index template cannot have the fields of the registered schema, so the cluster chooses their types";
+/// The warning about fields of which an index template can have those that existing indexes took.
+const PARTLY_LEFT_TO_THE_CLUSTER: &str = "the index template cannot have all new fields of the registered schema, so it has those \
+                                          that existing indexes took, and the cluster chooses the types of the others";
 /// The warning about a field that existing indexes cannot have.
-const WITH_OTHER_TYPE: &str = "an existing index cannot have the type that the registered schema says, so none gets it";
+const WITH_OTHER_TYPE: &str =
+    "an existing index cannot have the type of the registered schema or of `fields`, so none gets the field";
 /// The most bytes of an index template.
 const BYTES_OF_TEMPLATE: usize = 4 * 1024 * 1024;
 
@@ -201,31 +205,44 @@ impl Cluster {
         if missing.is_empty() {
             return Ok(());
         }
-        let indexes = index.index.pattern("*");
-        // A field that has another type in an index keeps it, and the others are added.
-        let mut added = missing.clone();
-        if self.add_to(&indexes, &missing).await?.is_some() {
-            added.clear();
-            for field in &missing {
-                match self.add_to(&indexes, std::slice::from_ref(field)).await? {
-                    None => added.push(field.clone()),
-                    Some(reason) => warn!(indexes, field = field.name, error = reason, "{WITH_OTHER_TYPE}"),
-                }
-            }
-        }
+        let mut types = properties(&missing);
+        template.override_types(&mut types);
+        let fields = leaves(types);
+        let added = self.add_to_indexes(&index.index.pattern("*"), &fields).await?;
         // New indexes have every field, whatever the existing ones have.
-        let is_taken = self.add_to_template(&template.name, &missing).await?;
-        if !is_taken && !added.is_empty() && added.len() < missing.len() {
-            self.add_to_template(&template.name, &added).await?;
+        if let Some(reason) = self.add_to_template(&template.name, &fields).await? {
+            let is_part = !added.is_empty() && added.len() < fields.len();
+            let has_part = is_part && self.add_to_template(&template.name, &added).await?.is_none();
+            let what = if has_part { PARTLY_LEFT_TO_THE_CLUSTER } else { LEFT_TO_THE_CLUSTER };
+            warn!(template = template.name, error = reason, "{what}");
         }
         known.add(&missing);
         Ok(())
     }
 
+    /// Adds fields to existing indexes, and returns those that were added. A field that has another type in an index keeps it: the
+    /// fields are halved until it is found.
+    async fn add_to_indexes(&self, indexes: &str, fields: &[Leaf]) -> Result<Vec<Leaf>, Failure> {
+        let (mut added, mut parts) = (Vec::new(), vec![fields]);
+        while let Some(part) = parts.pop() {
+            match (self.add_to(indexes, part).await?, part) {
+                (None, _) => added.extend_from_slice(part),
+                (Some(reason), [field]) => warn!(indexes, field = field.path, error = reason, "{WITH_OTHER_TYPE}"),
+                (Some(_), _) => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
+            }
+        }
+        Ok(added)
+    }
+
     /// Adds fields to existing indexes. Returns the reason if an index has another type for one.
-    async fn add_to(&self, indexes: &str, fields: &[SchemaColumn]) -> Result<Option<String>, Failure> {
+    async fn add_to(&self, indexes: &str, fields: &[Leaf]) -> Result<Option<String>, Failure> {
         let what = format!("add fields to {indexes}");
-        let body = json!({ "properties": properties(fields) }).to_string();
+        let mut types = json!({});
+        add_properties(&mut types, fields);
+        let body = json!({ "properties": types }).to_string();
         let answer = self.put(&what, &[indexes, "_mapping"], body).await?;
         match answer.status.as_u16() {
             400 => Ok(Some(root_cause(&answer))),
@@ -235,9 +252,9 @@ impl Cluster {
         }
     }
 
-    /// Adds fields to the index template. If the cluster refuses it with them, `false`, and the template is left as it is: the schema is
-    /// the producer's, and the cluster takes the records without.
-    async fn add_to_template(&self, name: &str, fields: &[SchemaColumn]) -> Result<bool, Failure> {
+    /// Adds fields to the index template. Returns the reason if the cluster refuses it with them, and leaves it as it is: the schema
+    /// is the producer's, and the cluster takes the records without.
+    async fn add_to_template(&self, name: &str, fields: &[Leaf]) -> Result<Option<String>, Failure> {
         let what = format!("add fields to the index template {name}");
         let path = ["_index_template", name];
         let answer = self.send(&what, &self.path(Method::GET, &path), BYTES_OF_TEMPLATE).await?;
@@ -245,16 +262,12 @@ impl Cluster {
         let unreadable = || Failure::new(TargetFailure::NotReady, format!("{what}: its answer cannot be read"));
         let mut answer: Value = answer.json().ok_or_else(unreadable)?;
         let template = answer.pointer_mut("/index_templates/0/index_template").ok_or_else(unreadable)?;
-        add_properties(&mut template["template"]["mappings"]["properties"], properties(fields));
+        add_properties(&mut template["template"]["mappings"]["properties"], fields);
         if let Some(template) = template.as_object_mut() {
             template.retain(|key, _| !ADDED_TO_TEMPLATE.contains(&key.as_str()));
         }
         let body = template.to_string();
-        let refusal = self.put_template(&what, name, body).await?;
-        if let Some(reason) = &refusal {
-            warn!(template = name, error = reason, "{LEFT_TO_THE_CLUSTER}");
-        }
-        Ok(refusal.is_none())
+        self.put_template(&what, name, body).await
     }
 
     /// Writes the records of a batch.
@@ -278,10 +291,11 @@ impl Cluster {
                 *meaning = Meaning::Failed(class, message.clone());
             }
         }
-        // A deletion is applied again behind the documents before it: the cluster forgets it in the meantime.
-        if let Some(waiting) = meanings.iter().find(|meaning| meaning.is_of_the_cluster()).cloned() {
+        // A deletion is applied again behind the documents before it: the cluster forgets it in the meantime. It has not failed, so
+        // it is no dead letter if a document becomes one.
+        if meanings.iter().any(Meaning::is_of_the_cluster) {
             for meaning in meanings.iter_mut().filter(|meaning| meaning.is_deletion()) {
-                *meaning = waiting.clone();
+                *meaning = Meaning::DeletedAgain;
             }
         }
         self.older.add(meanings.iter().filter(|meaning| meaning.is_older()).count() as u64);

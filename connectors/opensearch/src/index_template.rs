@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     index::Index,
-    schema::{KnownFields, metadata},
+    schema::{KnownFields, field_mut, metadata},
 };
 
 /// The priority of a template: above those of the built-in ones, which have 100.
@@ -94,12 +94,13 @@ impl IndexTemplate {
             OnNewField::Ignore => "false",
             OnNewField::Reject => "strict",
         };
-        let fields = self.fields.iter().flatten().map(|(name, kind)| (name.clone(), json!({ "type": kind })));
         let mut properties = known.properties();
         if self.fields_from_schema {
             properties.extend(metadata(&index.metadata));
         }
-        properties.extend(fields);
+        for (name, kind) in self.override_types(&mut properties) {
+            properties.insert(name, kind);
+        }
         let mut template = json!({
             "index_patterns": [index.index.pattern("*")],
             "priority": PRIORITY,
@@ -112,6 +113,19 @@ impl IndexTemplate {
             template["data_stream"] = json!({});
         }
         template
+    }
+
+    /// Gives the fields that the mapping names its types. Returns its other ones.
+    pub(crate) fn override_types(&self, properties: &mut Map<String, Value>) -> Vec<(String, Value)> {
+        let mut others = Vec::new();
+        for (name, kind) in self.fields.iter().flatten() {
+            let kind = json!({ "type": kind });
+            match field_mut(properties, name) {
+                Some(field) => *field = kind,
+                None => others.push((name.clone(), kind)),
+            }
+        }
+        others
     }
 
     fn is_consistent(&self) -> Result<(), Diagnostic> {

@@ -93,8 +93,38 @@ fn fields_of_mut(kind: &mut ColumnKind) -> Option<&mut Vec<SchemaColumn>> {
     }
 }
 
+/// A field that is no object, or one without fields.
+#[derive(Debug, Clone)]
+pub(crate) struct Leaf {
+    /// Its name, behind those of the objects that it is in.
+    pub(crate) path: String,
+    /// The `properties` of an index mapping with this field alone.
+    properties: Map<String, Value>,
+}
+
+/// The fields in the `properties` of an index mapping, of which an index may have some in another type.
+pub(crate) fn leaves(properties: Map<String, Value>) -> Vec<Leaf> {
+    let mut all = Vec::new();
+    for (name, mut kind) in properties {
+        let fields = kind.get_mut("properties").and_then(Value::as_object_mut).map(mem::take).unwrap_or_default();
+        if fields.is_empty() {
+            all.push(Leaf { path: name.clone(), properties: Map::from_iter([(name, kind)]) });
+            continue;
+        }
+        all.extend(leaves(fields).into_iter().map(|Leaf { path, properties }| Leaf {
+            path: format!("{name}.{path}"),
+            properties: Map::from_iter([(name.clone(), json!({ "properties": properties }))]),
+        }));
+    }
+    all
+}
+
 /// Adds fields to the `properties` of an index mapping, also to those of objects. A field keeps the type that it has.
-pub(crate) fn add_properties(properties: &mut Value, fields: Map<String, Value>) {
+pub(crate) fn add_properties(properties: &mut Value, fields: &[Leaf]) {
+    fields.iter().for_each(|field| add(properties, field.properties.clone()));
+}
+
+fn add(properties: &mut Value, fields: Map<String, Value>) {
     for (name, mut kind) in fields {
         let field = &mut properties[name];
         if field.is_null() {
@@ -102,9 +132,18 @@ pub(crate) fn add_properties(properties: &mut Value, fields: Map<String, Value>)
         } else if let (Some(known @ Value::Object(_)), Some(Value::Object(more))) =
             (field.get_mut("properties"), kind.get_mut("properties"))
         {
-            add_properties(known, mem::take(more));
+            add(known, mem::take(more));
         }
     }
+}
+
+/// The field of this name in the `properties` of an index mapping. Dots lead to a field within objects.
+pub(crate) fn field_mut<'p>(properties: &'p mut Map<String, Value>, name: &str) -> Option<&'p mut Value> {
+    if properties.contains_key(name) {
+        return properties.get_mut(name);
+    }
+    let (object, rest) = name.split_once('.')?;
+    field_mut(properties.get_mut(object)?.get_mut("properties")?.as_object_mut()?, rest)
 }
 
 /// The types of metadata, as `properties` of an index mapping.

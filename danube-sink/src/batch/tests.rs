@@ -164,6 +164,8 @@ fn each_answer_belongs_to_its_record() {
     };
     let answers = vec![Verdict::Retry("429".to_owned()), Verdict::Written, Verdict::Rejected("400".to_owned())];
     assert_eq!(outcomes(answered(answers.clone()), &all), "ridj");
+    let untried = vec![Verdict::RetryUntried, Verdict::Retry("429".to_owned()), Verdict::RetryUntried];
+    assert_eq!(outcomes(answered(untried), &all), "tirt");
     for count in [0, 1, 2, 4] {
         let answers = answers.iter().cycle().take(count).cloned().collect();
         let error = answered(answers).unwrap_err();

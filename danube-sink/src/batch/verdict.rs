@@ -17,6 +17,9 @@ pub enum Verdict {
     Written,
     /// Temporary failure: the record is retried, for this reason.
     Retry(String),
+    /// The record is written once more and has not failed, such as one that must follow another which is retried:
+    /// [`PartialFailure::retry_untried`].
+    RetryUntried,
     /// The target will never accept the record, for this reason: `on_invalid_record` applies to it.
     Rejected(String),
 }
@@ -69,6 +72,7 @@ impl<'t, T> Batch<'t, T> {
             match verdict {
                 Verdict::Written => {}
                 Verdict::Retry(reason) => drop(self.failure.retry(record, reason)),
+                Verdict::RetryUntried => drop(self.failure.retry_untried(record)),
                 Verdict::Rejected(reason) => drop(self.failure.reject(record, reason)),
             }
         }

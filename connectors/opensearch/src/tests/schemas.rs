@@ -53,6 +53,14 @@ impl Setup {
         answer["index_templates"][0]["index_template"]["template"].clone()
     }
 
+    /// Makes an index template with one field, as if the connector had started with an older schema.
+    fn has_template(&self) {
+        let mappings = json!({"properties": {"id": {"type": "long"}}});
+        let patterns = [format!("{}-*", self.name)];
+        let template = json!({"index_patterns": patterns, "priority": 200, "template": {"mappings": mappings}});
+        self.server.ask("PUT", &format!("/_index_template/{}", self.name), &template.to_string());
+    }
+
     async fn holds(&self, count: usize) {
         let indexes = format!("{}-*", self.name);
         until("the documents", async || self.server.documents(&indexes).len() == count).await;
@@ -178,6 +186,50 @@ async fn a_new_field_within_an_object_is_added() {
         let expected = json!({"properties": {"sku": {"type": "long"}, "balance": double}});
         assert_eq!(types["lines"], expected, "{index}");
     }
+}
+
+/// By the template that is made, and by what is added to an existing one and its indexes.
+#[tokio::test(flavor = "multi_thread")]
+async fn types_of_the_mapping_override_those_of_the_schema() {
+    for (name, is_existing) in [("overridden", true), ("overriding", false)] {
+        let setup = Setup::new(name).await;
+        if is_existing {
+            setup.has_template();
+            setup.server.ask("PUT", &format!("/{name}-1"), "");
+        }
+        let producer = setup.broker.producer_of_schema(&setup.topic, "first", "orders", FIRST).await;
+        let (connector, core) =
+            setup.connector("fields = { name = 'keyword', 'lines.sku' = 'keyword', other = 'date' }");
+        let running = Running::start(connector, core, &setup.broker).await;
+        producer.send(r#"{"id":1}"#.into(), None).await.expect("sent");
+        setup.holds(1).await;
+        running.stop().await;
+        let keyword = json!({"type": "keyword"});
+        let lines = json!({"properties": {"sku": keyword, "count": {"type": "long"}}});
+        for types in [setup.types(&format!("{name}-1")), setup.template()["mappings"]["properties"].clone()] {
+            assert_eq!((&types["name"], &types["lines"]), (&keyword, &lines), "{name}");
+            assert_eq!(types["other"].is_null(), is_existing, "only the schema's fields are added: {name}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_within_an_object_that_an_index_has_in_another_type_is_left_out_by_itself() {
+    const SCHEMA: &str = r#"{"type":"object","required":["id"],"properties":{"id":{"type":"integer"},
+        "address":{"type":"object","properties":{"city":{"type":"string","format":"date"},"balance":{"type":"number"}}}}}"#;
+    let setup = Setup::new("partly").await;
+    setup.has_template();
+    let mappings = json!({"properties": {"address": {"properties": {"city": {"type": "text"}}}}});
+    setup.server.ask("PUT", "/partly-1", &json!({"mappings": mappings}).to_string());
+    let producer = setup.broker.producer_of_schema(&setup.topic, "first", "orders", SCHEMA).await;
+    let (connector, core) = setup.connector("");
+    let running = Running::start(connector, core, &setup.broker).await;
+    producer.send(r#"{"id":1,"address":{"city":"2026-11-28","balance":2}}"#.into(), None).await.expect("sent");
+    setup.holds(1).await;
+    running.stop().await;
+    let address = |city: &str| json!({"properties": {"city": {"type": city}, "balance": {"type": "double"}}});
+    assert_eq!(setup.types("partly-1")["address"], address("text"));
+    assert_eq!(setup.template()["mappings"]["properties"]["address"], address("date"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
