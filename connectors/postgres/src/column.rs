@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use danube_sink::{Field, Metadata, TimeUnit};
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{Kind, Type};
 
 use super::{
     datum::Datum,
@@ -98,6 +98,15 @@ impl Column {
             Type::TEXT | Type::VARCHAR => self.collation.is_none(),
             _ => false,
         }
+    }
+
+    /// Whether a column of another type would keep more digits of a value, or its spaces at the end. It is not asked of types that most
+    /// tables have and that change the form of a value at most, or its 16th digit: `jsonb`, `double precision`.
+    pub(crate) fn may_lose(&self) -> bool {
+        let few = [Type::FLOAT4, Type::FLOAT4_ARRAY, Type::MONEY, Type::MONEY_ARRAY, Type::BPCHAR, Type::BPCHAR_ARRAY];
+        // The connector itself reads the numbers of a vector.
+        let is_of_user = self.vectors.is_none() && !is_built_in(&self.ty) && !matches!(self.ty.kind(), Kind::Enum(_));
+        few.contains(&self.ty) || is_of_user || self.modifier >= 0 && self.is_rounded_by_modifier()
     }
 
     /// Whether a modifier of the type limits the digits of a number or a time.

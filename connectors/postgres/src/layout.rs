@@ -201,15 +201,12 @@ impl Layout {
         self.check_types(transaction, &columns).await.map(|()| true)
     }
 
-    /// Checks that the columns whose types may alter a value have the types by which they did: they round it, or write it anew, as
-    /// `jsonb` does.
+    /// Checks that the columns which may have lost digits of a value have the types by which they did.
     ///
     /// # Errors
     /// The server's error, or [`Failure::Altered`]: another type may keep more of the values that are written.
-    pub(crate) async fn check_inexact(&self, transaction: &Transaction<'_>) -> Result<(), Failure> {
-        // The connector itself reads the numbers of a vector.
-        let may_alter = |column: &&Column| column.vectors.is_none() && !column.is_exact();
-        let columns: Vec<_> = self.columns.iter().filter(may_alter).collect();
+    pub(crate) async fn check_rounding(&self, transaction: &Transaction<'_>) -> Result<(), Failure> {
+        let columns: Vec<_> = self.columns.iter().filter(|column| column.may_lose()).collect();
         if columns.is_empty() { Ok(()) } else { self.check_types(transaction, &columns).await }
     }
 

@@ -336,7 +336,7 @@ impl OpenTable {
     }
 }
 
-/// Runs the last writes of a transaction, and checks that no column has another type than the one that may have altered its values. The
+/// Runs the last writes of a transaction, and checks that no column has another type than the one for which its values may have been rounded. The
 /// check is sent behind the last write, which saves a round trip; the lock of that write keeps the columns as they are.
 ///
 /// # Errors
@@ -350,7 +350,7 @@ pub(crate) async fn execute_all(
     for write in writes {
         execute(transaction, write).await?;
     }
-    let (written, checked) = join(execute(transaction, last), layout.check_inexact(transaction)).await;
+    let (written, checked) = join(execute(transaction, last), layout.check_rounding(transaction)).await;
     written.and(checked)
 }
 

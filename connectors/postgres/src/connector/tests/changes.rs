@@ -139,7 +139,6 @@ async fn a_column_that_is_altered_to_keep_more_gets_it() {
     let bench = Bench::new(&format!("CREATE DOMAIN cents AS numeric(10,2); {TABLE}"), MAPPING).await;
     for (before, after, value) in [
         ("real", "float8", "0.1"),
-        ("float8", "numeric", "0.12345678901234567890"),
         ("money", "numeric", "1.2345"),
         ("numeric(10,2)", "numeric(12,4)", "1.2345"),
         ("time(0)", "time", "\"01:02:03.4\""),
@@ -147,7 +146,6 @@ async fn a_column_that_is_altered_to_keep_more_gets_it() {
         ("interval(0)", "interval", "\"00:00:01.5\""),
         ("real[]", "float8[]", "[0.1]"),
         ("numeric(10,2)[]", "numeric(12,4)[]", "[1.2345]"),
-        ("jsonb", "json", r#"{"b":1,"a":1}"#),
         ("char(5)", "text", "\"a  \""),
         ("cents[]", "numeric[]", "[1.2345]"),
     ] {
@@ -161,8 +159,7 @@ async fn a_column_that_is_altered_to_keep_more_gets_it() {
             while let Err(error) = sink.process_batch(records(&batch)).await {
                 report!(Err::<(), _>(error), Retryable);
             }
-            // Values of the type `json` cannot be compared.
-            let found = "SELECT to_json(v)::text::json AS v, count(*) FROM rows GROUP BY to_json(v)::text";
+            let found = "SELECT v, count(*) FROM rows GROUP BY v";
             let expected = format!(r#"{{"v":{value},"count":{}}}"#, batch.len());
             assert_eq!(bench.rows(found).await, [expected], "{before}");
         }
