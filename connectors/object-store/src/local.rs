@@ -58,16 +58,7 @@ impl Drop for Partial {
         let (path, permits) = (mem::take(&mut self.path), Arc::clone(&self.permits));
         // This may be a thread that must not wait for the disk. What stays when the process ends is swept by a later one.
         match Handle::try_current() {
-            Ok(runtime) => {
-                runtime.spawn(async move {
-                    let permit = permits.acquire_owned().await;
-                    let remove = move || {
-                        let _permit = permit;
-                        fs::remove_file(path)
-                    };
-                    spawn_blocking(remove).await
-                });
-            }
+            Ok(runtime) => drop(runtime.spawn(in_thread(permits, move || fs::remove_file(path)))),
             Err(_) => drop(fs::remove_file(path)),
         }
     }
@@ -82,7 +73,7 @@ impl Folder {
 
     /// The permit to wait for the disk in another thread, which has it until it ends. Who has one never waits for a second.
     pub(crate) async fn permit(&self) -> io::Result<OwnedSemaphorePermit> {
-        Arc::clone(&self.permits).acquire_owned().await.map_err(io::Error::other)
+        permit_of(&self.permits).await
     }
 
     /// Runs what waits for the disk in another thread.
@@ -90,12 +81,8 @@ impl Folder {
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> R + Send + 'static,
     ) -> io::Result<R> {
-        let (permit, folder) = (self.permit().await?, Arc::clone(self));
-        let work = move || {
-            let _permit = permit;
-            work(&folder)
-        };
-        Ok(spawn_blocking(work).await?)
+        let folder = Arc::clone(self);
+        in_thread(Arc::clone(&self.permits), move || work(&folder)).await
     }
 
     /// Creates the folder with its parents, so that their names survive a power loss.
@@ -233,6 +220,23 @@ impl Folder {
             }
         }
     }
+}
+
+async fn permit_of(permits: &Arc<Semaphore>) -> io::Result<OwnedSemaphorePermit> {
+    Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)
+}
+
+/// Runs what waits for the disk in another thread, which has a permit until it ends.
+async fn in_thread<R: Send + 'static>(
+    permits: Arc<Semaphore>,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> io::Result<R> {
+    let permit = permit_of(&permits).await?;
+    let work = move || {
+        let _permit = permit;
+        work()
+    };
+    Ok(spawn_blocking(work).await?)
 }
 
 /// Creates a folder below the root, but never the root. Returns whether it was missing.

@@ -48,6 +48,13 @@ impl Bucket {
         Store::open("s3://lake", &options, 0)?.write("a", Complete::Memory(blocks), Attributes::new()).await
     }
 
+    /// A part or the completion is refused.
+    async fn aborts_and_reports_the_first_error(&self) {
+        let failure = self.write().await.unwrap_err();
+        assert!(failure.class == TargetFailure::Busy && failure.message.contains("SlowDown"), "{failure:?}");
+        self.is_aborted().await;
+    }
+
     async fn is_aborted(&self) {
         timeout(PATIENCE, self.aborted.notified()).await.expect("the upload is aborted");
     }
@@ -60,6 +67,10 @@ impl Bucket {
     }
 }
 
+fn slow_down() -> HttpReply {
+    HttpReply::status(503, "<Error><Code>SlowDown</Code></Error>")
+}
+
 fn part() -> HttpReply {
     HttpReply::status(200, "").header("etag", "e")
 }
@@ -67,23 +78,19 @@ fn part() -> HttpReply {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_is_aborted_when_a_part_fails() {
     let bucket = Bucket::start(|request| match request.uri.contains("partNumber=2") {
-        true => HttpReply::status(503, "<Error><Code>SlowDown</Code></Error>"),
+        true => slow_down(),
         false => part(),
     });
-    let failure = bucket.write().await.unwrap_err();
-    assert!(failure.class == TargetFailure::Busy && failure.message.contains("SlowDown"), "{failure:?}");
-    bucket.is_aborted().await;
+    bucket.aborts_and_reports_the_first_error().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_answer_to_the_completion_is_reported_and_not_the_one_to_the_abort() {
     let bucket = Bucket::start(|request| match request.method.as_str() {
-        "POST" => HttpReply::status(503, "<Error><Code>SlowDown</Code></Error>"),
+        "POST" => slow_down(),
         _ => part(),
     });
-    let failure = bucket.write().await.unwrap_err();
-    assert!(failure.class == TargetFailure::Busy && failure.message.contains("SlowDown"), "{failure:?}");
-    bucket.is_aborted().await;
+    bucket.aborts_and_reports_the_first_error().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
