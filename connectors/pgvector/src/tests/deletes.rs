@@ -5,7 +5,7 @@ use danube_sink::{ConnectorError, SinkConnector, SinkRecord};
 use super::{
     TOPIC, records,
     server::{PostgresServer, Program},
-    start, texts,
+    start, texts, with_docs,
 };
 
 const IDS: &str = "SELECT id FROM docs ORDER BY id";
@@ -69,11 +69,9 @@ async fn an_operation_deletes_and_envelopes_are_read() {
 
 #[tokio::test]
 async fn the_right_to_delete_is_needed_only_where_records_delete() {
-    let server = PostgresServer::start(Program::Pgvector);
-    let sql = server.client().await;
-    let table = "CREATE EXTENSION vector; CREATE TABLE docs (id text PRIMARY KEY, embedding vector(3)); \
-                 CREATE ROLE writer LOGIN; GRANT SELECT, INSERT, UPDATE ON docs TO writer";
-    sql.batch_execute(table).await.unwrap();
+    let (server, sql) = with_docs("id text PRIMARY KEY, embedding vector(3)").await;
+    let role = "CREATE ROLE writer LOGIN; GRANT SELECT, INSERT, UPDATE ON docs TO writer";
+    sql.batch_execute(role).await.unwrap();
     server.write("pg_hba.conf", "host all all 127.0.0.1/32 trust\n");
     sql.batch_execute("SELECT pg_reload_conf()").await.unwrap();
     let as_writer = async |mapping: &str| {

@@ -12,7 +12,7 @@ use super::super::Pgvector;
 use super::{
     TOPIC, of_dimensions, records,
     server::{PostgresServer, Program},
-    start, texts,
+    start, texts, with_docs,
 };
 
 /// The indexes of every table but its primary key, as they are defined.
@@ -91,10 +91,7 @@ async fn more_than_2000_dimensions_are_halfvec() {
 
 #[tokio::test]
 async fn an_existing_table_gets_no_index() {
-    let server = PostgresServer::start(Program::Pgvector);
-    let sql = server.client().await;
-    let table = "CREATE EXTENSION vector; CREATE TABLE docs (id text PRIMARY KEY, embedding vector(3) NOT NULL)";
-    sql.batch_execute(table).await.unwrap();
+    let (server, sql) = with_docs("id text PRIMARY KEY, embedding vector(3) NOT NULL").await;
     start(&server, "").await.unwrap();
     assert_eq!(indexes(&sql).await, [] as [String; 0]);
 
@@ -170,11 +167,9 @@ async fn names_that_need_quotes_are_those_of_the_table() {
 
 #[tokio::test]
 async fn an_index_that_takes_too_long_ends_the_start_within_the_limit() {
-    let server = PostgresServer::start(Program::Pgvector);
-    let sql = server.client().await;
+    let (server, sql) = with_docs("id text PRIMARY KEY, embedding vector(64) NOT NULL").await;
     sql.batch_execute(
-        "CREATE EXTENSION vector; CREATE TABLE docs (id text PRIMARY KEY, embedding vector(64) NOT NULL); \
-         INSERT INTO docs SELECT n, array_agg(random())::vector(64) FROM generate_series(1, 60000) n, \
+        "INSERT INTO docs SELECT n, array_agg(random())::vector(64) FROM generate_series(1, 60000) n, \
          generate_series(1, 64) d GROUP BY n",
     )
     .await

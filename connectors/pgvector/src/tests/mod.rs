@@ -41,6 +41,14 @@ async fn start(server: &PostgresServer, mapping: &str) -> ConnectorResult<Pgvect
     sink.initialize(core).await.map(|()| sink)
 }
 
+/// A server, with a table that its user has made.
+async fn with_docs(columns: &str) -> (PostgresServer, Client) {
+    let server = PostgresServer::start(Program::Pgvector);
+    let sql = server.client().await;
+    sql.batch_execute(&format!("CREATE EXTENSION vector; CREATE TABLE docs ({columns})")).await.unwrap();
+    (server, sql)
+}
+
 fn records(payloads: &[&str]) -> Vec<SinkRecord> {
     let record = |payload: &&str| SinkRecord::builder(TOPIC).offset(7).payload((*payload).to_owned()).build();
     payloads.iter().map(record).collect()
@@ -73,10 +81,7 @@ async fn a_record_becomes_a_row_and_the_last_of_an_id_wins() {
 
 #[tokio::test]
 async fn an_existing_table_keeps_its_types() {
-    let server = PostgresServer::start(Program::Pgvector);
-    let sql = server.client().await;
-    let table = "CREATE EXTENSION vector; CREATE TABLE docs (id bigint PRIMARY KEY, embedding halfvec(3))";
-    sql.batch_execute(table).await.unwrap();
+    let (server, sql) = with_docs("id bigint PRIMARY KEY, embedding halfvec(3)").await;
     let mut sink = start(&server, "create = false").await.unwrap();
     sink.process_batch(records(&[r#"{"id":9007199254740993,"embedding":[1,2,3]}"#])).await.unwrap();
     assert_eq!(texts(&sql, "SELECT id || embedding::text FROM docs").await, ["9007199254740993[1,2,3]"]);
@@ -84,10 +89,7 @@ async fn an_existing_table_keeps_its_types() {
 
 #[tokio::test]
 async fn an_embedding_is_not_rounded_for_a_type_that_its_column_no_longer_has() {
-    let server = PostgresServer::start(Program::Pgvector);
-    let sql = server.client().await;
-    let table = "CREATE EXTENSION vector; CREATE TABLE docs (id text PRIMARY KEY, embedding halfvec(3))";
-    sql.batch_execute(table).await.unwrap();
+    let (server, sql) = with_docs("id text PRIMARY KEY, embedding halfvec(3)").await;
     let mut sink = start(&server, "create = false").await.unwrap();
     sql.batch_execute("ALTER TABLE docs ALTER embedding TYPE vector(3)").await.unwrap();
     let mut write = async || sink.process_batch(records(&[r#"{"id":1,"embedding":[0.1,1,2]}"#])).await;
@@ -99,11 +101,7 @@ async fn an_embedding_is_not_rounded_for_a_type_that_its_column_no_longer_has() 
 
 #[tokio::test]
 async fn an_existing_table_with_other_dimensions_is_found_at_start() {
-    let server = PostgresServer::start(Program::Pgvector);
-    let sql = server.client().await;
-    sql.batch_execute("CREATE EXTENSION vector; CREATE TABLE docs (id text PRIMARY KEY, embedding vector)")
-        .await
-        .unwrap();
+    let (server, sql) = with_docs("id text PRIMARY KEY, embedding vector").await;
     let mut sink = start(&server, "").await.unwrap();
     for (kind, is_written) in [("vector(4)", false), ("halfvec(4)", false), ("halfvec", true), ("vector(3)", true)] {
         let table = format!("TRUNCATE docs; ALTER TABLE docs ALTER embedding TYPE {kind} USING NULL");

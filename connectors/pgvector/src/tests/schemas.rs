@@ -6,7 +6,7 @@ use danube_sink_tests::{Broker, Running, topic, until};
 use super::{
     configured, records,
     server::{PostgresServer, Program},
-    start, texts,
+    start, texts, with_docs,
 };
 
 const FIRST: &str = r#"{"type":"object","properties":{"id":{"type":"string"},"text":{"type":"string"},"tenant":{"type":"string"},
@@ -50,10 +50,7 @@ async fn fields_of_the_registered_schema_are_columns_to_filter_by() {
 
 #[tokio::test]
 async fn a_field_without_a_column_rejects_its_record_or_is_left_out() {
-    let server = PostgresServer::start(Program::Pgvector);
-    let sql = server.client().await;
-    let table = "CREATE EXTENSION vector; CREATE TABLE docs (id text PRIMARY KEY, embedding vector(3), tenant text, \"offset\" int)";
-    sql.batch_execute(table).await.unwrap();
+    let (server, sql) = with_docs("id text PRIMARY KEY, embedding vector(3), tenant text, \"offset\" int").await;
     let mapping = "columns_from_schema = true\nindex = 'none'\nmetadata = ['offset']";
     let mut sink = start(&server, mapping).await.unwrap();
     let good = r#"{"id":"a","embedding":[1,2,3],"tenant":"x"}"#;
