@@ -98,9 +98,8 @@ impl IndexTemplate {
         if self.fields_from_schema {
             properties.extend(metadata(&index.metadata));
         }
-        for (name, kind) in self.override_types(&mut properties) {
-            properties.insert(name, kind);
-        }
+        let others = self.override_types(&mut properties);
+        properties.extend(others);
         let mut template = json!({
             "index_patterns": [index.index.pattern("*")],
             "priority": PRIORITY,

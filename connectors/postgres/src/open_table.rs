@@ -336,8 +336,8 @@ impl OpenTable {
     }
 }
 
-/// Runs the last writes of a transaction, and checks that no column has another type than the one for which its values may have been rounded. The
-/// check is sent behind the last write, which saves a round trip; the lock of that write keeps the columns as they are.
+/// Runs the last writes of a transaction, and checks that no column has another type than the one for which its values may have been
+/// rounded. The check is sent behind the last write, which saves a round trip; the lock of that write keeps the columns as they are.
 ///
 /// # Errors
 /// The server's error, or [`Failure::Altered`].
