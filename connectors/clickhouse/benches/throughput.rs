@@ -1,13 +1,18 @@
-//! Rows per second of the connector, compared with a bare client that sends the payloads as they are: `cargo bench -p danube-sink-clickhouse`
+//! Rows per second of the connector, compared with a bare client of the same write: `cargo bench -p danube-sink-clickhouse`
 //!
-//! It needs `install-servers`. Both insert the same rows into tables of one server, in batches of the same size, in turn; the result
-//! is the median of the pairs, for each of the two servers.
+//! It needs `install-servers`. Both insert the same rows into tables of one server, in batches of the same size and in the same
+//! format, in turn; the result is the median of the pairs, for each of the two servers. Of the server that takes `Native` from both,
+//! there is a comparison with a bare client that sends JSON, too, as most do.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "it serves tests alone")]
 
 #[allow(dead_code, clippy::duplicate_mod, reason = "the tests of the program have it too, where they are compiled")]
 #[path = "../src/tests/process.rs"]
 mod process;
+
+/// What the bare client sends.
+#[path = "throughput/body.rs"]
+mod body;
 
 use std::{
     io::Write,
@@ -26,8 +31,6 @@ use danube_sink_tests::compare;
 use flate2::{Compression, write::GzEncoder};
 use process::{Engine, Process};
 use reqwest::{Client, header::CONTENT_ENCODING};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use tokio::sync::Mutex;
 
 const PAIRS: usize = 15;
@@ -44,6 +47,22 @@ enum Payload {
     Nested,
 }
 
+/// Of an INSERT.
+#[derive(Clone, Copy)]
+enum Format {
+    Json,
+    Native,
+}
+
+impl Format {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Json => "JSONEachRow",
+            Self::Native => "Native",
+        }
+    }
+}
+
 fn payload(number: usize, kind: Payload) -> String {
     let about = format!(r#""name":"name of {number}","price":{number}.25"#);
     let rest = format!(r#""at":"2018-02-07 01:26:13","text":"{}""#, "some words of the ordinary kind, ".repeat(3));
@@ -53,53 +72,27 @@ fn payload(number: usize, kind: Payload) -> String {
     }
 }
 
-#[derive(Deserialize)]
-struct Nested<'a> {
-    #[serde(borrow)]
-    number: &'a RawValue,
-    about: About<'a>,
-    at: &'a RawValue,
-    text: &'a RawValue,
-}
-
-#[derive(Deserialize)]
-struct About<'a> {
-    #[serde(borrow)]
-    name: &'a RawValue,
-    price: &'a RawValue,
-}
-
-#[derive(Serialize)]
-struct Row<'a> {
-    number: &'a RawValue,
-    name: &'a RawValue,
-    price: &'a RawValue,
-    at: &'a RawValue,
-    text: &'a RawValue,
-}
-
-/// The row of a nested payload, every digit kept.
-fn pick(payload: &str, rows: &mut Vec<u8>) {
-    let Nested { number, about: About { name, price }, at, text } = serde_json::from_str(payload).expect("a payload");
-    serde_json::to_writer(&mut *rows, &Row { number, name, price, at, text }).expect("a row");
-    rows.push(b'\n');
-}
-
 fn main() {
     let tokio = tokio::runtime::Runtime::new().expect("a runtime");
     let picked =
         "columns = { number = '/number', name = '/about/name', price = '/about/price', at = '/at', text = '/text' }";
-    for (engine, shown) in [(Engine::Old, ""), (Engine::Current, ", current engine")] {
+    let old: &[_] = &[(Format::Json, "")];
+    let current: &[_] =
+        &[(Format::Native, ", current engine"), (Format::Json, ", current engine, bare client with JSON")];
+    for (engine, formats) in [(Engine::Old, old), (Engine::Current, current)] {
         let server = Process::start_of(engine);
         for (what, kind, mapping, level) in [
             ("payloads as they are", Payload::Row, "", 0),
             ("columns picked by pointers", Payload::Nested, picked, 0),
             ("payloads as they are, compressed", Payload::Row, "", 1),
         ] {
-            for batch in [1_000, 10_000] {
-                let what = format!("{what}, batches of {batch}{shown}");
-                let bare = async || bare(&server, kind, level, batch).await;
-                tokio.block_on(compare(&what, PAIRS, bare, async || ours(&server, kind, mapping, level, batch).await));
+            for (format, shown) in formats {
+                for batch in [1_000, 10_000] {
+                    let what = format!("{what}, batches of {batch}{shown}");
+                    let bare = async || bare(&server, kind, *format, level, batch).await;
+                    let ours = async || ours(&server, kind, mapping, level, batch).await;
+                    tokio.block_on(compare(&what, PAIRS, bare, ours));
+                }
             }
         }
     }
@@ -136,20 +129,17 @@ async fn speed<B>(
 }
 
 /// The smallest client that waits for the rows to be written: no settings and no checks.
-async fn bare(server: &Process, kind: Payload, level: u32, size: usize) -> f64 {
+async fn bare(server: &Process, kind: Payload, format: Format, level: u32, size: usize) -> f64 {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let table = table(server);
     let client = Client::new();
-    let url = format!("{}/?query=INSERT+INTO+{table}+FORMAT+JSONEachRow", server.url());
+    let url = format!("{}/?query=INSERT+INTO+{table}+FORMAT+{}", server.url(), format.name());
     let make = |first: usize| -> Vec<_> { (first..first + size).map(|number| payload(number, kind)).collect() };
     let write = async |payloads: &[String]| {
-        let mut rows = match kind {
-            Payload::Row => payloads.join("\n").into_bytes(),
-            Payload::Nested => {
-                let mut rows = Vec::new();
-                payloads.iter().for_each(|payload| pick(payload, &mut rows));
-                rows
-            }
+        let mut rows = match (format, kind) {
+            (Format::Native, _) => body::native(payloads, kind),
+            (Format::Json, Payload::Row) => payloads.join("\n").into_bytes(),
+            (Format::Json, Payload::Nested) => body::picked(payloads),
         };
         let mut insert = client.post(&url);
         if level > 0 {
