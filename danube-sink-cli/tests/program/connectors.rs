@@ -68,6 +68,17 @@ fn every_connector_of_this_build_has_help_template_and_schema() {
     }
 }
 
+/// With these a later write replaces an earlier one; HTTP leaves it to the mapping, and the others add.
+#[test]
+fn connectors_that_replace_what_was_written_have_one_consumer_by_default() {
+    let folder = folder("exclusive");
+    for name in present() {
+        let is_exclusive = printed(&folder, &[&name, "template"]).contains("Default: \"Exclusive\".");
+        let replaces = ["clickhouse", "opensearch", "pgvector", "postgres", "qdrant"].contains(&name.as_str());
+        assert_eq!(is_exclusive, replaces, "{name}");
+    }
+}
+
 #[test]
 fn what_a_connector_prints_and_what_its_package_has_passes_the_check_of_a_file_alone() {
     let folder = folder("templates");
@@ -125,6 +136,20 @@ fn the_readmes_have_a_row_for_each_connector() {
         let mut named: Vec<_> = named.map(str::to_owned).collect();
         named.sort();
         assert_eq!(named, connectors(), "{file}");
+    }
+}
+
+#[test]
+fn each_mark_of_the_catalogue_links_to_a_test() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../connectors");
+    let text = fs::read_to_string(folder.join("README.md")).expect("a file");
+    let marks: Vec<_> = text.split("[✓](").skip(1).collect();
+    assert!(marks.len() > 150, "{}", marks.len());
+    for mark in marks {
+        let (file, test) = mark.split_once(')').and_then(|(link, _)| link.split_once(' ')).expect(mark);
+        let test = format!("fn {}(", test.trim_matches('"'));
+        let code = fs::read_to_string(folder.join(file)).expect(file);
+        assert!(code.contains(&test), "{file} has no `{test}`");
     }
 }
 
