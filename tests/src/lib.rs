@@ -46,23 +46,35 @@ use std::{
 
 /// Timeout of everything that a test waits for, long enough for a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Timeout of what takes a load of many records.
+const PATIENCE_OF_LOADS: Duration = Duration::from_secs(900);
 
 /// Awaits the future with a timeout of [`PATIENCE`]; panics with `what` if it elapses.
 pub async fn within<T>(what: &str, happening: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, happening).await {
-        Ok(value) => value,
-        Err(_) => panic!("{what} did not happen within {} s", PATIENCE.as_secs()),
-    }
+    within_time(PATIENCE, what, happening).await
 }
 
 /// Waits until the condition holds; polls it.
 pub async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
-    let holds = async {
-        while !condition().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    within(what, holds).await;
+    within(what, holds(condition)).await;
+}
+
+/// [`until`] with a timeout of 15 minutes, for a condition that takes a load of many records.
+pub async fn until_loaded<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    within_time(PATIENCE_OF_LOADS, what, holds(condition)).await;
+}
+
+async fn within_time<T>(patience: Duration, what: &str, happening: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(patience, happening).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what} did not happen within {} s", patience.as_secs()),
+    }
+}
+
+async fn holds<F: Future<Output = bool>>(condition: impl Fn() -> F) {
+    while !condition().await {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// Blocks until a server in another process answers; panics with its log when `patience` has passed. For helpers that start

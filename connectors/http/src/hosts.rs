@@ -122,7 +122,8 @@ mod tests {
             assert_eq!(get(&hosts).await.unwrap(), "200 b");
         }
         assert_eq!(read_only.requests().len(), 1);
-        drop(b);
+        b.stop();
+        b.closed().await;
         assert_eq!(get(&hosts).await.unwrap(), "200 c");
     }
 

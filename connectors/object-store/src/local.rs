@@ -296,11 +296,17 @@ mod tests {
     #[test]
     fn a_file_that_another_process_stages_is_neither_written_nor_removed() {
         let folder = Folder::new(temporary("staged"), 1);
-        let next = WRITES.load(Ordering::Relaxed);
-        let staged = (next..next + 1_000).map(|number| folder.root.join(format!(".a.{}-{number}{PARTIAL}", *PROCESS)));
-        let staged: Vec<_> = staged.collect();
-        staged.iter().for_each(|path| fs::write(path, "of another").unwrap());
-        assert_eq!(folder.stage("a", [b"own"]).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        let staged_as = |number: u64| folder.root.join(format!(".a.{}-{number}{PARTIAL}", *PROCESS));
+        let (staged, error) = loop {
+            let next = WRITES.load(Ordering::Relaxed);
+            let staged: Vec<_> = (next..next + 1_000).map(staged_as).collect();
+            staged.iter().for_each(|path| fs::write(path, "of another").unwrap());
+            // Other tests may have taken all these numbers meanwhile.
+            if let Err(error) = folder.stage("a", [b"own"]) {
+                break (staged, error);
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
         assert!(staged.iter().all(|path| fs::read_to_string(path).unwrap() == "of another"));
     }
 

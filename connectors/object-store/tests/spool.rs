@@ -15,11 +15,9 @@ use std::{
 
 use common::{Location, Reader, folder};
 use danube_sink::dev::{BrokerOptions, EmbeddedBroker};
-use danube_sink_tests::{Broker, topic, until};
-use tokio::time::{Duration, sleep};
+use danube_sink_tests::{Broker, topic, until, until_loaded};
 
 const PRODUCERS: u64 = 8;
-const PATIENCE: Duration = Duration::from_secs(900);
 /// The configured size of a file.
 const BATCH_BYTES: u64 = 4_000_000;
 
@@ -38,15 +36,6 @@ fn start(file: &Path) -> Child {
 
 async fn attached(broker: &EmbeddedBroker, topic: &str) {
     until("a consumer", async || broker.subscription(topic, "s").is_some_and(|status| status.consumers == 1)).await;
-}
-
-/// Waits for a condition that takes the whole load.
-async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
-    let started = Instant::now();
-    while !condition().await {
-        assert!(started.elapsed() < PATIENCE, "{what} did not happen within {} s", PATIENCE.as_secs());
-        sleep(Duration::from_millis(20)).await;
-    }
 }
 
 /// The number of records in the spool.
@@ -90,7 +79,7 @@ async fn run(name: &str, records: u64, kills: u64, mapping: &str) -> PathBuf {
         for round in 1..=kills {
             // In the middle of a file, at its end, and between.
             let at = round * records / (kills + 1) + round * 197;
-            eventually("more records", async || published.load(Ordering::Relaxed) >= at).await;
+            until_loaded("more records", async || published.load(Ordering::Relaxed) >= at).await;
             child.kill().expect("it runs");
             child.wait().expect("it ends");
             until("no consumer", async || {
@@ -102,12 +91,12 @@ async fn run(name: &str, records: u64, kills: u64, mapping: &str) -> PathBuf {
         }
     };
     tokio::join!(futures_util::future::join_all(publish), kill);
-    eventually("an acknowledgement of every record", async || {
+    until_loaded("an acknowledgement of every record", async || {
         embedded.subscription(&topic, "s").is_some_and(|status| status.backlog + status.in_flight == 0)
     })
     .await;
     // All but the last, partly filled file.
-    eventually("a nearly empty spool", async || spooled(&file) * 1_024 < BATCH_BYTES + 500_000).await;
+    until_loaded("a nearly empty spool", async || spooled(&file) * 1_024 < BATCH_BYTES + 500_000).await;
     let sent = Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status();
     assert!(sent.expect("kill runs").success() && child.wait().expect("it ends").success());
     let mut drain = Command::new(env!("CARGO_BIN_EXE_danube-sink-object-store"));

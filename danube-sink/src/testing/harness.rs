@@ -109,9 +109,11 @@ impl<S: Subject> Harness<S> {
         self.once = self.subject.idempotent();
     }
 
-    /// Allows further attempts that time out, since the scenario's timeout is short.
+    /// Allows further attempts that time out, since the scenario's timeout is short. The target may have the records of such an
+    /// attempt when they are redelivered.
     pub(super) fn allow_timeouts(&mut self) {
         self.may_time_out = true;
+        self.allow_redelivery();
     }
 
     pub(super) fn batches_of(&mut self, batch_size: usize) {

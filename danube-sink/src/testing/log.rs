@@ -38,6 +38,7 @@ pub(super) struct State {
     /// Faults of the next attempts; those after them pass.
     pub(super) script: VecDeque<Fault>,
     pub(super) sent: Vec<Sent>,
+    /// Calls of `initialize`, without those that failed temporarily.
     pub(super) initialized: u32,
     pub(super) closed: u32,
     /// The batch size of each attempt.

@@ -27,6 +27,10 @@ use tokio::{
 pub(super) struct Watch {
     /// The requests so far, each as `METHOD URI`.
     pub(super) requests: Vec<String>,
+    /// The requests in progress.
+    pub(super) in_progress: usize,
+    /// The most requests that were in progress at once since the test has asked.
+    pub(super) most_at_once: usize,
     /// The requests that are answered with status 403.
     pub(super) refused: Option<fn(&str) -> bool>,
     /// How long each request waits.
@@ -44,6 +48,24 @@ pub(super) struct Shared(Arc<Mutex<Watch>>);
 impl Shared {
     pub(super) fn lock(&self) -> MutexGuard<'_, Watch> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request in progress: until it is answered, or its client disconnects.
+struct InProgress(Shared);
+
+impl InProgress {
+    fn begin(shared: &Shared) -> Self {
+        let mut watch = shared.lock();
+        watch.in_progress += 1;
+        watch.most_at_once = watch.most_at_once.max(watch.in_progress);
+        Self(shared.clone())
+    }
+}
+
+impl Drop for InProgress {
+    fn drop(&mut self) {
+        self.0.lock().in_progress -= 1;
     }
 }
 
@@ -68,6 +90,7 @@ async fn serve(listener: Listener, port: u16, watch: Shared) -> io::Result<()> {
         let service = service_fn(move |request: Request<Incoming>| {
             let watch = watch.clone();
             async move {
+                let _in_progress = InProgress::begin(&watch);
                 let shown = format!("{} {}", request.method(), request.uri());
                 let (delay, is_refused, held) = {
                     let mut watch = watch.lock();

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs,
+    env, fs, mem,
     net::TcpStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -151,6 +151,13 @@ impl Server {
     /// The requests to the S3 server so far, each as `METHOD URI`.
     pub fn requests(&self) -> Vec<String> {
         self.watch.lock().requests.clone()
+    }
+
+    /// The most requests that were in progress at the S3 server at once since the last call.
+    pub fn take_most_at_once(&self) -> usize {
+        let mut watch = self.watch.lock();
+        let in_progress = watch.in_progress;
+        mem::replace(&mut watch.most_at_once, in_progress)
     }
 
     /// From now on, the S3 server answers these requests, each as `METHOD URI`, with status 403.

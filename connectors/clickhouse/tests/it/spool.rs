@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, process::Command};
 
 use danube_sink::dev::BrokerOptions;
-use danube_sink_tests::{Broker, flood, topic, until};
+use danube_sink_tests::{Broker, flood, topic, until, until_loaded};
 
 use super::process::Process;
 
@@ -33,7 +33,7 @@ async fn inserts(server: &Process, records: u64, table: &str, settings: &str) ->
     until("a consumer", || async { embedded.subscription(&topic, "s").is_some_and(|status| status.consumers == 1) })
         .await;
     flood(broker.url(), &topic, 0..records).await;
-    until("every record", || async {
+    until_loaded("every record", || async {
         server.ask(&format!("SELECT uniqExact(number) FROM {table}")) == records.to_string()
     })
     .await;
@@ -47,7 +47,8 @@ async fn inserts(server: &Process, records: u64, table: &str, settings: &str) ->
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spool_makes_large_inserts_of_a_window_of_10() {
     let server = Process::start();
-    let settings = "batch_size = 10000\nflush_interval_ms = 60000";
+    // Batches are closed by their size, or by the window, however long the records take.
+    let settings = "batch_size = 10000\nflush_interval_ms = 600000";
     let without = 1_000 / inserts(&server, 1_000, "window", settings).await;
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("spool-{}", std::process::id()));
     let settings = format!("{settings}\ndata_dir = '{}'", folder.display());

@@ -3,7 +3,7 @@
 use std::{fs, process::Command};
 
 use danube_sink::dev::BrokerOptions;
-use danube_sink_tests::{Broker, flood, topic, until};
+use danube_sink_tests::{Broker, flood, topic, until, until_loaded};
 
 use super::common::{Reader, folder};
 
@@ -40,7 +40,7 @@ async fn commits(records: u64, name: &str, settings: &str) -> u64 {
             log().join("\n").lines().filter(|line| line.contains("\"add\"")).map(str::to_owned).collect::<Vec<_>>();
         adds.iter().map(|add| rows_of(add)).sum::<u64>()
     };
-    until("every record", || async { rows() >= records }).await;
+    until_loaded("every record", || async { rows() >= records }).await;
     let sent = Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status();
     assert!(sent.expect("kill runs").success() && child.wait().expect("it ends").success());
     let mut numbers = Reader::start().numbers(&table.display().to_string(), &Default::default(), "number");
@@ -57,7 +57,8 @@ fn rows_of(add: &str) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spool_makes_large_commits_of_a_window_of_10() {
-    let settings = "batch_size = 10000\nflush_interval_ms = 60000";
+    // Batches are closed by their size, or by the window, however long the records take.
+    let settings = "batch_size = 10000\nflush_interval_ms = 600000";
     let without = 300 / commits(300, "window", settings).await;
     let with = 20_000 / commits(20_000, "spool", &format!("{settings}\ndata_dir = 'FOLDER/spool'")).await;
     println!("records a commit: {without} by the window, {with} with a spool");

@@ -20,7 +20,7 @@ use danube_sink_http::{
     Api, Client, Compression, Headers,
     reqwest::{self, Method},
 };
-use danube_sink_tests::free_port;
+use danube_sink_tests::{free_port, within};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -170,7 +170,7 @@ async fn an_api_that_redirects_to_https_ends_the_start_and_another_redirect_is_h
 #[tokio::test(flavor = "multi_thread")]
 async fn a_success_that_breaks_off_is_no_answer_and_one_that_is_long_is_a_success() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let table = format!("url = 'http://{}'\ntimeout = '300ms'", listener.local_addr().unwrap());
+    let table = format!("url = 'http://{}'\ntimeout = '2s'", listener.local_addr().unwrap());
     let client = client(&table, None).unwrap();
     tokio::spawn(async move {
         let mut open = Vec::new();
@@ -193,14 +193,13 @@ async fn a_success_that_breaks_off_is_no_answer_and_one_that_is_long_is_a_succes
         }
     });
     for is_taken in [true, false, false, false, false, true] {
-        let started = std::time::Instant::now();
         let request = client.request(Method::POST, client.url().clone());
-        let outcome = async { client.send("post", request).await?.judged("post") }.await;
+        let outcome = async { client.send("post", request).await?.judged("post") };
+        let outcome = within("an outcome", outcome).await;
         match outcome {
             Ok(()) => assert!(is_taken),
             Err(error) => assert!(!is_taken && matches!(error, ConnectorError::Retryable { .. }), "{error:?}"),
         }
-        assert!(started.elapsed() < Duration::from_secs(5), "bounded by `timeout`");
     }
 }
 

@@ -38,7 +38,6 @@ pub(super) async fn hangs<S: Subject>(harness: &mut Harness<S>) -> Outcome {
 
 /// The connector's future is dropped while it writes; its remains must not prevent the next attempt.
 pub(super) async fn cancelled_halfway<S: Subject>(harness: &mut Harness<S>) -> Outcome {
-    harness.allow_redelivery();
     run(harness, &[Pass, Cancel, Pass, Cancel]).await
 }
 

@@ -7,7 +7,7 @@ use super::{TOPIC, api::Api, connected, records, report, toml};
 #[tokio::test(flavor = "multi_thread")]
 async fn temporary_failures_are_retried() {
     let api = Api::start();
-    let mut sink = connected(&toml(&api, "api.timeout = '300ms'", ""), &[]).await;
+    let mut sink = connected(&toml(&api, "api.timeout = '2s'", ""), &[]).await;
     for status in [408, 425, 429, 500, 501, 502, 503, 504, 599] {
         api.script([HttpReply::status(status, "")]);
         let report = report(sink.process_batch(records(1)).await);
@@ -29,7 +29,7 @@ async fn temporary_failures_are_retried() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conflict_with_a_try_that_had_no_answer_is_retried() {
     let api = Api::start();
-    let mut sink = connected(&toml(&api, "api.timeout = '300ms'", ""), &[]).await;
+    let mut sink = connected(&toml(&api, "api.timeout = '2s'", ""), &[]).await;
     api.script([HttpReply::never(), HttpReply::status(409, ""), HttpReply::status(204, "")]);
     let first = report(sink.process_batch(records(1)).await);
     assert!(first.contains("tried: true") && first.contains("rejected: []"), "{first}");
@@ -64,7 +64,7 @@ async fn a_conflict_with_an_earlier_try_is_known_by_the_key_of_the_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_temporary_failure_in_between_does_not_end_the_conflict() {
     let api = Api::start();
-    let mut sink = connected(&toml(&api, "api.timeout = '300ms'", ""), &[]).await;
+    let mut sink = connected(&toml(&api, "api.timeout = '2s'", ""), &[]).await;
     let statuses = [503, 409, 429, 409, 204].map(|status| HttpReply::status(status, ""));
     api.script([HttpReply::never()].into_iter().chain(statuses));
     for answer in ["tried: true", "503", "409", "429", "409"] {
