@@ -86,7 +86,8 @@ impl Process {
             "path.data: {folder}/data\npath.logs: {folder}/logs\nhttp.host: 127.0.0.1\nhttp.port: {}\n\
              http.max_content_length: 4mb\ntransport.host: 127.0.0.1\ntransport.port: 0\n\
              discovery.type: single-node\ncluster.routing.allocation.disk.threshold_enabled: false\n\
-             bootstrap.system_call_filter: false\nprocessors: 2\n",
+             bootstrap.system_call_filter: false\nprocessors: 2\n\
+             indices.breaker.total.use_real_memory: false\n",
             self.port
         );
         fs::write(self.folder.join("elasticsearch.yml"), config).expect("a file");
@@ -117,7 +118,7 @@ impl Process {
         let log = || fs::read_to_string(self.folder.join("output.log")).unwrap_or_default();
         wait_for_server(PATIENCE, || self.try_call("GET", "/", "").is_some_and(|(status, _)| status == 200), log);
         // The first index of a new process takes seconds, which no test should have to allow for.
-        self.ask("PUT", "/warm/_doc/1", "{}");
+        self.ask("PUT", &format!("/warm/_doc/1?timeout={}s", PATIENCE.as_secs()), "{}");
         self.hits("warm");
         self.ask("DELETE", "/warm", "");
     }
