@@ -129,7 +129,10 @@ impl Process {
             let server = fs::read_to_string(self.folder.join("pid")).expect("a file");
             let sent = Command::new("kill").args(["-s", signal, server.trim()]).status();
             assert!(sent.expect("kill runs").success());
+            // At the end of its input, which `wait` would close, the guard kills the server.
+            let input = child.stdin.take();
             child.wait().expect("it ends");
+            drop(input);
         }
     }
 
