@@ -161,22 +161,30 @@ impl Process {
 
     /// The documents of an index, each with its id and metadata; none if there is no index.
     pub(crate) fn hits(&self, index: &str) -> Vec<Value> {
-        let refreshed = self.try_call("POST", &format!("/{index}/_refresh"), "").expect("the server answers");
-        if refreshed.0 == 404 {
+        self.search(index, "size=10000&version=true&filter_path=hits.hits")
+    }
+
+    /// What a search with these parameters finds in an index; nothing if there is no index.
+    pub(crate) fn search(&self, index: &str, parameters: &str) -> Vec<Value> {
+        if self.answer_of_shards("POST", &format!("/{index}/_refresh")).0 == 404 {
             return Vec::new();
         }
-        let path = format!("/{index}/_search?size=10000&version=true&filter_path=hits.hits");
-        let found = RefCell::new(None);
-        // The shards of a new index start after it exists.
-        let is_started = || {
-            *found.borrow_mut() = self.try_call("GET", &path, "").filter(|(status, _)| *status != 503);
-            found.borrow().is_some()
-        };
-        wait_for_server(PATIENCE, is_started, || format!("the shards of {index} do not start"));
-        let (status, answer) = found.take().unwrap_or_default();
+        let path = format!("/{index}/_search?{parameters}");
+        let (status, answer) = self.answer_of_shards("GET", &path);
         assert_eq!(status, 200, "{path}: {answer}");
         let found: Value = serde_json::from_str(&answer).expect("JSON");
         found["hits"]["hits"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Status and body of the answer once the shards have started, which they do after the index exists, or the server is up.
+    fn answer_of_shards(&self, method: &str, path: &str) -> (u16, String) {
+        let answer = RefCell::new(None);
+        let have_started = || {
+            *answer.borrow_mut() = self.try_call(method, path, "").filter(|(status, _)| *status != 503);
+            answer.borrow().is_some()
+        };
+        wait_for_server(PATIENCE, have_started, || format!("the shards for {path} do not start"));
+        answer.take().unwrap_or_default()
     }
 
     /// The documents of an index.
