@@ -52,6 +52,7 @@ pub struct Load {
 #[derive(Debug)]
 pub struct Publisher {
     stop: watch::Sender<bool>,
+    next: Arc<AtomicU64>,
     confirmed: Arc<AtomicU64>,
     producers: Vec<JoinHandle<Published>>,
 }
@@ -91,7 +92,12 @@ impl Publisher {
                 tokio::spawn(async move { producer.run(&stop, &next, &confirmed).await })
             })
             .collect();
-        Self { stop, confirmed, producers }
+        Self { stop, next, confirmed, producers }
+    }
+
+    /// Number of records sent so far, confirmed or not: the number of the next record.
+    pub fn sent(&self) -> u64 {
+        self.next.load(Ordering::SeqCst)
     }
 
     /// Number of records confirmed so far.

@@ -70,6 +70,11 @@ impl Subject for Folder {
     async fn give_back(&self) {
         fs::rename(&self.away, &self.files).expect("the folder is away");
     }
+
+    /// The kit writes a thousand records, each a file that is synced.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(120)
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

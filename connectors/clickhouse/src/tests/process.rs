@@ -47,6 +47,8 @@ impl Process {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("clickhouse-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
+        // A killed test of the same process id may have left one.
+        let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("data")).expect("a folder for temporary files");
         let port = free_port();
         // Current servers accept the old name of the root too.

@@ -21,6 +21,8 @@ fn ids(server: &Process, index: &str) -> Vec<String> {
 #[tokio::test]
 async fn a_tombstone_deletes_in_order_and_a_late_copy_does_not_bring_back() {
     let server = Process::shared();
+    // By default the server forgets the version of a deleted document after a minute.
+    server.ask("PUT", "/tombs", r#"{"settings":{"index.gc_deletes":"1h"}}"#);
     let mut connector = started(server, "index = 'tombs'\nid = '{key}'").await;
     let batch = vec![keyed(1, "a"), keyed(2, "b"), tombstone(3, "a"), tombstone(4, "never there"), keyed(5, "c")];
     write(&mut connector, batch).await.expect("documents");

@@ -59,7 +59,9 @@ impl Process {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("opensearch-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
-        fs::create_dir_all(&folder).expect("a folder for temporary files");
+        // A killed test of the same process id may have left one.
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir(&folder).expect("a folder for temporary files");
         let server = Self { engine, folder, port: free_port(), child: Mutex::default() };
         server.up();
         server
@@ -84,7 +86,8 @@ impl Process {
             "path.data: {folder}/data\npath.logs: {folder}/logs\nhttp.host: 127.0.0.1\nhttp.port: {}\n\
              http.max_content_length: 4mb\ntransport.host: 127.0.0.1\ntransport.port: 0\n\
              discovery.type: single-node\ncluster.routing.allocation.disk.threshold_enabled: false\n\
-             bootstrap.system_call_filter: false\nprocessors: 2\n",
+             bootstrap.system_call_filter: false\nprocessors: 2\n\
+             indices.breaker.total.use_real_memory: false\n",
             self.port
         );
         fs::write(self.folder.join("elasticsearch.yml"), config).expect("a file");
@@ -115,7 +118,7 @@ impl Process {
         let log = || fs::read_to_string(self.folder.join("output.log")).unwrap_or_default();
         wait_for_server(PATIENCE, || self.try_call("GET", "/", "").is_some_and(|(status, _)| status == 200), log);
         // The first index of a new process takes seconds, which no test should have to allow for.
-        self.ask("PUT", "/warm/_doc/1", "{}");
+        self.ask("PUT", &format!("/warm/_doc/1?timeout={}s", PATIENCE.as_secs()), "{}");
         self.hits("warm");
         self.ask("DELETE", "/warm", "");
     }
@@ -126,7 +129,10 @@ impl Process {
             let server = fs::read_to_string(self.folder.join("pid")).expect("a file");
             let sent = Command::new("kill").args(["-s", signal, server.trim()]).status();
             assert!(sent.expect("kill runs").success());
+            // At the end of its input, which `wait` would close, the guard kills the server.
+            let input = child.stdin.take();
             child.wait().expect("it ends");
+            drop(input);
         }
     }
 
@@ -155,22 +161,30 @@ impl Process {
 
     /// The documents of an index, each with its id and metadata; none if there is no index.
     pub(crate) fn hits(&self, index: &str) -> Vec<Value> {
-        let refreshed = self.try_call("POST", &format!("/{index}/_refresh"), "").expect("the server answers");
-        if refreshed.0 == 404 {
+        self.search(index, "size=10000&version=true&filter_path=hits.hits")
+    }
+
+    /// What a search with these parameters finds in an index; nothing if there is no index.
+    pub(crate) fn search(&self, index: &str, parameters: &str) -> Vec<Value> {
+        if self.answer_of_shards("POST", &format!("/{index}/_refresh")).0 == 404 {
             return Vec::new();
         }
-        let path = format!("/{index}/_search?size=10000&version=true&filter_path=hits.hits");
-        let found = RefCell::new(None);
-        // The shards of a new index start after it exists.
-        let is_started = || {
-            *found.borrow_mut() = self.try_call("GET", &path, "").filter(|(status, _)| *status != 503);
-            found.borrow().is_some()
-        };
-        wait_for_server(PATIENCE, is_started, || format!("the shards of {index} do not start"));
-        let (status, answer) = found.take().unwrap_or_default();
+        let path = format!("/{index}/_search?{parameters}");
+        let (status, answer) = self.answer_of_shards("GET", &path);
         assert_eq!(status, 200, "{path}: {answer}");
         let found: Value = serde_json::from_str(&answer).expect("JSON");
         found["hits"]["hits"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Status and body of the answer once the shards have started, which they do after the index exists, or the server is up.
+    fn answer_of_shards(&self, method: &str, path: &str) -> (u16, String) {
+        let answer = RefCell::new(None);
+        let have_started = || {
+            *answer.borrow_mut() = self.try_call(method, path, "").filter(|(status, _)| *status != 503);
+            answer.borrow().is_some()
+        };
+        wait_for_server(PATIENCE, have_started, || format!("the shards for {path} do not start"));
+        answer.take().unwrap_or_default()
     }
 
     /// The documents of an index.

@@ -1,6 +1,9 @@
 //! The connector with its own PostgreSQL server with pgvector.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use danube_sink::{
     ConnectorError, ConnectorResult, SinkConnector, SinkRecord,
@@ -170,6 +173,11 @@ impl Subject for Docs {
         let query = "SELECT substr(id, 5)::bigint, (embedding::real[])[1]::bigint FROM docs WHERE id LIKE 'key %'";
         let number = |number: i64| u64::try_from(number).expect("a small number");
         sql.query(query, &[]).await.unwrap().iter().map(|row| (number(row.get(0)), number(row.get(1)))).collect()
+    }
+
+    /// Servers of other tests use the same machine.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(90)
     }
 
     async fn take_away(&self) -> bool {

@@ -219,7 +219,7 @@ async fn a_wrong_api_key_ends_the_start_where_records_name_the_collection() {
 #[tokio::test]
 async fn a_server_that_hangs_or_closes_the_connection_is_waited_for() {
     let server = scripted();
-    let mut connector = connector(&format!("{}'\napi.timeout = '200ms", server.url()), "");
+    let mut connector = connector(&format!("{}'\napi.timeout = '2s", server.url()), "");
     initialize(&mut connector).await.expect("the script");
     for reply in [HttpReply::never(), HttpReply::close(), HttpReply::handled_then_closed()] {
         server.script([reply]);

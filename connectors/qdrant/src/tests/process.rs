@@ -28,7 +28,9 @@ impl Process {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("qdrant-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
-        fs::create_dir_all(&folder).expect("a folder for temporary files");
+        // A killed test of the same process id may have left one.
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir(&folder).expect("a folder for temporary files");
         let server = Self { folder, port: free_port(), child: Mutex::default() };
         server.up();
         server

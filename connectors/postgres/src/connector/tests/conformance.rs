@@ -1,6 +1,9 @@
 //! The conformance kit.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use danube_sink::testing::{Prepared, Subject, conforms};
 use tokio_postgres::Client;
@@ -50,6 +53,11 @@ impl Subject for Rows {
 
     fn idempotent(&self) -> bool {
         self.idempotent
+    }
+
+    /// Servers of other tests use the same machine.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(90)
     }
 
     async fn take_away(&self) -> bool {

