@@ -337,8 +337,8 @@ impl<S: Subject> Harness<S> {
     }
 }
 
-/// The broker's ack timeout. A subject with more patience has a slower target: if writes took longer than half the ack timeout,
-/// the connector would detach, and redelivered messages take minutes until their acknowledgements count.
+/// The broker's ack timeout. Half of it is twice the subject's patience: if writes took longer than half, the connector would
+/// detach, and acknowledgements of messages that were in hand for longer take minutes until they count.
 fn ack_timeout<S: Subject>(subject: &S) -> Duration {
-    BrokerOptions::default().failure_policy.ack_timeout.max(subject.patience())
+    BrokerOptions::default().failure_policy.ack_timeout.max(4 * subject.patience())
 }

@@ -107,7 +107,8 @@
 //!
 //! In every scenario no record is lost, and none is in the target twice, unless the subject is not
 //! [idempotent](Subject::idempotent) and the scenario causes redeliveries. Unless the scenario disturbs the broker,
-//! acknowledgements, settled records, retries, dead letters and skipped records are checked exactly.
+//! acknowledgements, settled records, retries, dead letters and skipped records are checked exactly. A busy machine may cause
+//! redeliveries, whose acknowledgements may be missing in the metrics, and further timeouts in scenarios with hanging writes.
 
 mod checks;
 pub(crate) mod documents;

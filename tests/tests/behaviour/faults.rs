@@ -23,6 +23,8 @@ use crate::Running;
 
 /// Number of records that are written before the fault, and confirmed after it.
 const AROUND: u64 = 60;
+/// Ack timeout where acknowledgements do not count: shorter than the fault.
+const DEADLINE: Duration = Duration::from_secs(2);
 
 /// One combination of subscription type and partitions, under one fault.
 struct Cell {
@@ -50,8 +52,10 @@ struct Outcome {
 
 impl Cell {
     /// Starts a cell. Returns while it is under load.
+    ///
+    /// No delivery expires, also on a busy machine: a broker that redelivers unsent messages sends them after newer ones.
     async fn begin(name: &str, subscription_type: SubscriptionType, partitions: Option<u64>) -> Self {
-        Self::begin_with(name, subscription_type, partitions, Duration::from_secs(2)).await
+        Self::begin_with(name, subscription_type, partitions, FailurePolicy::default().ack_timeout).await
     }
 
     async fn begin_with(
@@ -60,7 +64,7 @@ impl Cell {
         partitions: Option<u64>,
         ack_timeout: Duration,
     ) -> Self {
-        // Deadlines and delays are short, so that redeliveries happen soon.
+        // Delays are short, so that redeliveries happen soon.
         let failure_policy = FailurePolicy {
             ack_timeout,
             max_redelivery_count: 1_000,
@@ -162,7 +166,12 @@ async fn matrix<F: Future<Output = Outcome>>(name: &str, inject: impl Fn(Cell) -
 
 /// Injects one fault in every combination, and asserts that every confirmed record arrived once.
 async fn assert_nothing_lost<F: Future<Output = Outcome>>(name: &str, inject: impl Fn(Cell) -> F) {
-    let ledgers: Vec<_> = matrix(name, inject).await.iter().map(Outcome::ledger).collect();
+    assert_clean(name, &matrix(name, inject).await);
+}
+
+/// Asserts that every confirmed record arrived once in each cell.
+fn assert_clean(name: &str, outcomes: &[Outcome]) {
+    let ledgers: Vec<_> = outcomes.iter().map(Outcome::ledger).collect();
     assert!(ledgers.iter().all(|ledger| *ledger == Ledger::CLEAN), "{name}: {ledgers:?}");
 }
 
@@ -216,17 +225,13 @@ fn numbers(broker: &EmbeddedBroker, topic: &str) -> HashSet<u64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stalled_broker_loses_nothing() {
-    // No delivery expires, also on a busy machine: a broker that redelivers unsent messages sends them after newer ones.
-    let ack_timeout = FailurePolicy::default().ack_timeout;
-    let cells = combinations().map(|(kind, partitions)| async move {
-        let cell = Cell::begin_with("stalled", kind, partitions, ack_timeout).await;
+    assert_nothing_lost("stalled", |cell| async {
         cell.faults().set_stalled(true);
         cell.backlog(30).await;
         cell.faults().set_stalled(false);
-        cell.end().await.ledger()
-    });
-    let ledgers = join_all(cells).await;
-    assert!(ledgers.iter().all(|ledger| *ledger == Ledger::CLEAN), "{ledgers:?}");
+        cell.end().await
+    })
+    .await;
 }
 
 /// The connection stays open without traffic: only the unanswered health check detects it.
@@ -243,28 +248,29 @@ async fn a_half_open_connection_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lost_responses_to_acknowledgements_lose_nothing() {
-    acknowledgements("answers lost", Acks::AnswerLost).await;
+    acknowledgements("answers lost", Acks::AnswerLost, FailurePolicy::default().ack_timeout).await;
 }
 
 /// The fault lasts longer than immediate retries of acknowledgements: the broker redelivers, and the runtime acknowledges then.
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_acknowledgements_lose_nothing() {
-    acknowledgements("acks refused", Acks::Refused).await;
+    acknowledgements("acks refused", Acks::Refused, DEADLINE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ignored_acknowledgements_lose_nothing() {
-    acknowledgements("acks ignored", Acks::Ignored).await;
+    acknowledgements("acks ignored", Acks::Ignored, DEADLINE).await;
 }
 
-async fn acknowledgements(name: &str, acks: Acks) {
-    assert_nothing_lost(name, |cell| async move {
+async fn acknowledgements(name: &str, acks: Acks, ack_timeout: Duration) {
+    let cells = combinations().map(|(kind, partitions)| async move {
+        let cell = Cell::begin_with(name, kind, partitions, ack_timeout).await;
         cell.faults().set_acks(acks);
         sleep(Duration::from_secs(3)).await;
         cell.faults().set_acks(Acks::Taken);
         cell.end().await
-    })
-    .await;
+    });
+    assert_clean(name, &join_all(cells).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -77,8 +77,9 @@ async fn dead_letters_have_the_payload_and_its_origin() {
     let broker = Broker::embedded(BrokerOptions::default()).await;
     let (topic, dead) = (topic("dead"), topic("letters"));
     drop(broker.producer(&topic, "creator", None).await);
-    let target = Target::with_script([Answer::RejectNumbers(vec![2])]);
-    let sink = TestSink::new(&target, &[&topic], Exclusive);
+    let target = Target::default();
+    let sink = TestSink::new(&target, &[&topic], Exclusive)
+        .answering(|numbers| if numbers.contains(&2) { Answer::RejectNumbers(vec![2]) } else { Answer::Write });
     let to_dead_letters = |settings: &mut MappingSettings| {
         settings.on_invalid_record = OnInvalidRecord::DeadLetter;
         settings.dead_letter_topic = Some(dead.clone());

@@ -92,6 +92,10 @@ async fn outage(subscription_type: SubscriptionType, has_health_check: bool) {
     is_unavailable.store(false, Ordering::Relaxed);
     load.await.expect("the publisher ends");
     target.holds(200).await;
+    let status = || broker.embedded.as_ref().and_then(|embedded| embedded.subscription(&topic, "test"));
+    // An acknowledgement later than the ack timeout does not count, and a shutdown does not wait for the redelivery.
+    let settled = || async { status().is_none_or(|status| status.in_flight + status.backlog == 0) };
+    until("all acknowledged", settled).await;
     running.stop().await.expect("a clean end");
 
     let what = format!("{subscription_type:?}, unavailable for {OUTAGE:?}, {attempts_meanwhile} attempts");
@@ -100,7 +104,7 @@ async fn outage(subscription_type: SubscriptionType, has_health_check: bool) {
     if matches!(subscription_type, SubscriptionType::Exclusive | SubscriptionType::Failover) {
         assert!(target.numbers().is_sorted());
     }
-    if let Some(status) = broker.embedded.as_ref().and_then(|embedded| embedded.subscription(&topic, "test")) {
+    if let Some(status) = status() {
         assert!(!status.blocked);
         assert_eq!((status.acked, status.in_flight, status.backlog), (200, 0, 0), "{status:?}");
     }

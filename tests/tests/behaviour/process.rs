@@ -11,6 +11,7 @@ use danube_sink_tests::{Broker, topic, until, within};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
+    time::{sleep, timeout},
 };
 
 struct Process {
@@ -99,14 +100,17 @@ async fn a_second_signal_ends_a_hanging_connector() {
         .await;
     });
     process.line().await;
+    let status = || broker.embedded.as_ref().and_then(|broker| broker.subscription(&topic, "printer"));
+    // The window is full for a moment, too, when the connector gets no processor.
     let blocked = || async {
-        let status = broker.embedded.as_ref().and_then(|broker| broker.subscription(&topic, "printer"));
-        status.is_none_or(|status| status.in_flight == 10)
+        let acked = status().map(|status| status.acked);
+        sleep(Duration::from_secs(1)).await;
+        status().is_none_or(|status| status.in_flight == 10 && acked == Some(status.acked))
     };
-    until("the window full", blocked).await;
+    until("the window full, and nothing acknowledged", blocked).await;
     publisher.abort();
     process.signal("TERM");
-    let drains = tokio::time::timeout(Duration::from_secs(1), process.child.wait()).await;
+    let drains = timeout(Duration::from_secs(1), process.child.wait()).await;
     assert!(drains.is_err(), "the drain hangs");
     process.signal("TERM");
     assert_eq!(process.end().await.code(), Some(1));

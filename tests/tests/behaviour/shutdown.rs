@@ -143,7 +143,7 @@ async fn a_shutdown_retries_an_unavailable_target_until_its_timeout() {
     until("the first attempt", || async { attempts.load(Ordering::Relaxed) > 0 }).await;
     let (before, started) = (attempts.load(Ordering::Relaxed), Instant::now());
     running.stop().await.expect("a clean end");
-    assert!(started.elapsed() < LIMIT + Duration::from_secs(1), "the shutdown took {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(10), "the shutdown took {:?}", started.elapsed());
     let meanwhile = attempts.load(Ordering::Relaxed) - before;
     assert!(meanwhile >= 2, "{meanwhile} attempts in the shutdown");
     assert_eq!(broker.subscription(&topic, "test").map(|status| status.acked), Some(0));

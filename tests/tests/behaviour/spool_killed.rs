@@ -297,7 +297,7 @@ async fn takeovers(subscription_type: SubscriptionType) {
     assert_eq!((ledger.lost, ledger.unexpected), (0, 0));
     assert!(subscription_type == Shared || disorder == 0, "{disorder}");
     assert!(ledger.duplicated <= TAKEOVERS * WINDOW, "{ledger:?}");
-    assert!(slowest < Duration::from_secs(3), "{slowest:?}");
+    assert!(slowest < Duration::from_secs(20), "{slowest:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

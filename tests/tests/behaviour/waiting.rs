@@ -1,7 +1,7 @@
 //! Connectors that wait for a missing broker, target or topic, and report it in `/ready`.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
 
@@ -12,13 +12,13 @@ use danube_sink::{
     TargetFailure,
     dev::{BrokerOptions, Keep},
 };
-use danube_sink_tests::{Broker, Ledger, Target, TestSink, get, topic, until};
+use danube_sink_tests::{Broker, Ledger, Target, TestSink, free_port, get, topic, until};
 
 use crate::Running;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connector_waits_for_a_broker_that_starts_late() {
-    let address: SocketAddr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
     let topic = topic("late");
     let target = Target::default();
     let sink = TestSink::new(&target, &[&topic], Exclusive);

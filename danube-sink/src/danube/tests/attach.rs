@@ -136,7 +136,7 @@ async fn a_broker_that_does_not_answer_blocks_no_connection_to_another() {
     let mut hanging = Box::pin(connections.messages(&silent));
     assert!(timeout(Duration::from_millis(100), &mut hanging).await.is_err(), "the silent broker answered");
     assert!(connections.messages(&well).now_or_never().is_none(), "connected without a connection");
-    let link = timeout(Duration::from_secs(2), connections.messages(&well)).await;
+    let link = timeout(Duration::from_secs(4), connections.messages(&well)).await;
     assert!(link.expect("the other broker is blocked").is_ok());
     let failure = soon("a time limit", hanging).await.err().unwrap();
     assert_eq!(failure.kind, FailureKind::Unreachable);
@@ -161,7 +161,7 @@ async fn a_broker_that_takes_calls_and_does_not_answer_blocks_no_other_topic() {
         let tokens = tokens(&mut attached.chunks, 1).await;
         assert_eq!(attached.session.ack(tokens).await.failed, []);
     };
-    timeout(Duration::from_secs(2), well).await.expect("the other topic is blocked");
+    timeout(Duration::from_secs(4), well).await.expect("the other topic is blocked");
     let failure = soon("a time limit", hanging).await.err().unwrap();
     assert!(failure.message.contains(&silent.to_string()), "{failure}");
     assert_eq!(soon("a time limit", unpublished).await[0].as_ref().unwrap_err().kind, FailureKind::Unreachable);

@@ -14,6 +14,7 @@ const KEYS: u64 = 4;
 /// One key several times in a batch, in later batches, and after failed attempts.
 pub(super) async fn last_version<S: Subject>(harness: &mut Harness<S>) -> Outcome {
     harness.allow_redelivery();
+    harness.allow_timeouts();
     harness.script([Block, Before, Pass, After, Pass, Cancel]);
     let patience = harness.subject().patience();
     let mut running = harness.start_with(|config| config.write_timeout = patience / 10).await?;

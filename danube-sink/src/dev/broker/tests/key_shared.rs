@@ -85,8 +85,8 @@ async fn a_backlog_drips() {
         let broker = start_with_realism(Realism { key_shared_drips, ..Realism::default() }).await;
         let one = Bare::subscribe(&broker, "one", SubType::KeyShared).await;
         publish_keys(&broker, &["a", "b", "c"]).await;
-        let mut stream = one.open().await;
         let attached = Instant::now();
+        let mut stream = one.open().await;
         let first = take(&mut stream).await;
         assert!(key_shared_drips || status(&broker).in_flight == 3, "all are sent at once");
         one.ack(&first).await.unwrap();
@@ -107,9 +107,10 @@ async fn a_published_message_is_delivered_at_once() {
     let one = Bare::subscribe(&broker, "one", SubType::KeyShared).await;
     let mut stream = one.open().await;
     until("the stream is open", || status(&broker).consumers == 1).await;
+    let producer = producer(&broker, TOPIC).await;
     let started = Instant::now();
     for number in 0..20 {
-        publish_keys(&broker, &["a"]).await;
+        producer.send_with_key(b"a".to_vec(), None, "a").await.unwrap();
         let message = take(&mut stream).await;
         assert_eq!(offset(&message), number);
         one.ack(&message).await.unwrap();
