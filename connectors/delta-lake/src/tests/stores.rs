@@ -1,4 +1,4 @@
-//! Tables in Azure, and what stores say that refuse.
+//! Tables in Azure and in Google Cloud Storage, and what stores say that refuse.
 
 use danube_sink::{
     prelude::*,
@@ -60,16 +60,32 @@ async fn in_azure() {
     assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
 }
 
-/// The emulator does not write by the protocol, but it answers.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_of_google_is_asked_for_the_table() {
+async fn a_table_in_google_is_written_and_its_failures_have_their_classes() {
     let server = Server::open(Kind::Google, folder("google")).await;
-    let (mut unwritable, config) = connector(&server, "gs://lake/table", None);
-    let error = unwritable.initialize(config).await.unwrap_err();
-    assert!(error.report().contains("gs://lake/table"), "{}", error.report());
+    let url = server.url("a/table");
+    let (mut first, config) = connector(&server, &url, None);
+    first.initialize(config).await.unwrap();
+    // More commits than a page of a list has, and a checkpoint.
+    for number in 0..30 {
+        first.process_batch(vec![record(number + 1, &json!({ "n": number }))]).await.unwrap();
+    }
+    first.health_check().await.unwrap();
+    let (mut other, config) = connector(&server, &url, None);
+    other.initialize(config).await.unwrap();
+    other.process_batch(vec![record(30, &json!({ "n": 29 })), record(31, &json!({ "n": 30 }))]).await.unwrap();
+    let mut numbers = Reader::start().numbers(&url, &server.options(), "n");
+    numbers.sort_unstable();
+    assert!(numbers.iter().copied().eq(0..31), "{numbers:?}");
+
     let (mut missing, config) = connector(&server, "gs://missing/table", None);
     let error = missing.initialize(config).await.unwrap_err();
+    assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
     assert!(error.report().contains("gs://missing/table"), "{}", error.report());
+    server.kill();
+    let (mut away, config) = connector(&server, &url, None);
+    let error = away.initialize(config).await.unwrap_err();
+    assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
