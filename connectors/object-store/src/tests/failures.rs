@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, iter, process::Command, sync::Arc};
 
 use danube_sink::{config::Mapping, testing::attempt};
-use danube_sink_tests::stores::{Kind, Server, toml};
+use danube_sink_tests::stores::{Kind, Server, WITHOUT_TOKENS, toml};
 use futures_util::FutureExt;
 
 use super::*;
@@ -115,6 +115,47 @@ async fn objects_of_many_parts_are_whole() {
         let (numbers, sizes) = Reader::start().numbers(&Location::at(&server, "lake"), "_offset");
         assert!(numbers.into_iter().eq(1..=20) && sizes.len() == 1 && sizes[0] > 20_000_000, "{kind:?}: {sizes:?}");
         assert!(server.requests().iter().any(|request| request.contains("partNumber=2")), "{kind:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_right_is_waited_for_and_refused_keys_end_the_connector() {
+    for kind in [Kind::S3, Kind::Google] {
+        let server = Server::open(kind, temporary(&format!("refused-{kind:?}"))).await;
+        let (mut connector, config) = in_bucket(&server, "");
+        connector.initialize(config).await.unwrap();
+        connector.process_batch(vec![record(1, "{}")]).await.unwrap();
+        server.refuse(|_| true);
+        for error in [
+            connector.process_batch(vec![record(2, "{}")]).await.unwrap_err(),
+            connector.health_check().await.unwrap_err(),
+        ] {
+            assert!(matches!(error, ConnectorError::Retryable { .. }), "{kind:?}: {error:?}");
+            let report = error.report();
+            assert!(report.contains("a right is missing") && report.contains("AccessDenied"), "{kind:?}: {report}");
+        }
+        server.refuse(|_| false);
+        connector.process_batch(vec![record(2, "{}")]).await.unwrap();
+        let (numbers, _) = Reader::start().numbers(&Location::at(&server, "lake"), "_offset");
+        assert_eq!(numbers, [1, 2], "{kind:?}");
+        server.refuse_keys();
+        let error = connector.process_batch(vec![record(3, "{}")]).await.unwrap_err();
+        assert!(matches!(error, ConnectorError::Fatal { .. }), "{kind:?}: {error:?}");
+        assert!(error.report().contains("the store refuses the credentials"), "{kind:?}: {}", error.report());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_the_store_refuses_are_found_at_start() {
+    for kind in [Kind::S3, Kind::Google] {
+        let server = Server::start(kind, temporary(&format!("keys-{kind:?}"))).await;
+        let (mut connector, config) = in_bucket(&server, "");
+        connector.access_key_id = Some(Secret::new("key"));
+        connector.secret_access_key = Some(Secret::new("wrong"));
+        connector.google_key = Some(Secret::new(WITHOUT_TOKENS));
+        let error = connector.initialize(config).await.unwrap_err();
+        assert!(matches!(error, ConnectorError::Initialization { .. }), "{kind:?}: {error:?}");
+        assert!(error.report().contains("the store refuses the credentials: correct"), "{kind:?}: {}", error.report());
     }
 }
 
