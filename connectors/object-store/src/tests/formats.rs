@@ -239,3 +239,45 @@ async fn a_tombstone_is_rejected_alone() {
         assert!(files.len() == 1 && files[0].rows.len() == 2, "{mapping}: {files:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raw_bytes_are_base64_in_text_and_bytes_in_binary_columns() {
+    // In Parquet and Avro they are bytes, which the reader shows so.
+    let base64 = json!("AHJhd/8=");
+    for mapping in [
+        "",
+        "columns = [{ name = 'raw', from = '' }]",
+        "format = 'csv'\ncolumns = [{ name = 'raw', from = '' }]",
+        "format = 'parquet'\ncolumns = [{ name = 'raw', type = 'binary', from = '' }]",
+        "format = 'avro'\ncolumns = [{ name = 'raw', type = 'binary', from = '' }]",
+    ] {
+        let folder = temporary("raw");
+        let record = SinkRecord::builder(TOPIC).subscription("s").offset(1).producer("p", 7, 1);
+        let record = record.payload(&b"\0raw\xff"[..]).decoder(decoder(1, SchemaType::Bytes, "")).build();
+        connector(&folder, mapping).await.process_batch(vec![record]).await.unwrap();
+        let expected = if mapping.is_empty() { base64.clone() } else { json!({ "raw": base64 }) };
+        assert_eq!(files(&folder)[0].rows, [expected], "{mapping}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_stands_at_the_date_of_its_records() {
+    let folder = temporary("dates");
+    let at = |offset, time| {
+        let record = SinkRecord::builder(TOPIC).subscription("s").offset(offset).producer("p", 7, offset);
+        record.publish_time(time).payload(r#"{"country":"CH"}"#).build()
+    };
+    // One second before midnight in UTC, at midnight, and later that day.
+    let batch = vec![at(1, 1_517_961_599_000), at(2, 1_517_961_600_000), at(3, 1_517_966_773_840)];
+    let path = "path = 'date={publish_time:%Y-%m-%d}/country={/country}'\ncompression = 'zstd'\nmetadata = { offset = '_offset' }";
+    connector(&folder, path).await.process_batch(batch).await.unwrap();
+    let files = files(&folder);
+    assert_eq!(
+        names(&files),
+        [
+            "date=2018-02-06/country=CH/default+t+s+000000000001-000000000001+00000007.jsonl.zst",
+            "date=2018-02-07/country=CH/default+t+s+000000000002-000000000003+00000007.jsonl.zst"
+        ]
+    );
+    assert_eq!(files[1].rows[1], json!({ "country": "CH", "_offset": 3 }));
+}
