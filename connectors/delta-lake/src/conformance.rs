@@ -1,4 +1,4 @@
-//! The conformance kit, on disk and in S3.
+//! The conformance kit, on disk, in S3, in Azure and in Google Cloud Storage.
 
 use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
@@ -17,8 +17,8 @@ use super::{
 enum Store {
     /// The folder with the table.
     Disk(PathBuf),
-    /// An S3 server, whose objects are in a folder.
-    S3(Server),
+    /// A server of S3 or Google, whose objects are in a folder.
+    InFolder(Server),
     Azure(Server),
 }
 
@@ -33,7 +33,7 @@ impl Lake {
     fn table(&self) -> String {
         match &self.store {
             Store::Disk(folder) => folder.join("table").display().to_string(),
-            Store::S3(server) | Store::Azure(server) => server.url("table"),
+            Store::InFolder(server) | Store::Azure(server) => server.url("table"),
         }
     }
 
@@ -41,7 +41,7 @@ impl Lake {
     fn folders(&self) -> Option<(PathBuf, PathBuf)> {
         let table = match &self.store {
             Store::Disk(folder) => folder.join("table"),
-            Store::S3(server) => server.objects("table"),
+            Store::InFolder(server) => server.objects("table"),
             Store::Azure(_) => return None,
         };
         Some((table.clone(), table.with_extension("away")))
@@ -50,7 +50,7 @@ impl Lake {
     fn options(&self) -> BTreeMap<String, String> {
         match &self.store {
             Store::Disk(_) => BTreeMap::new(),
-            Store::S3(server) | Store::Azure(server) => server.options(),
+            Store::InFolder(server) | Store::Azure(server) => server.options(),
         }
     }
 }
@@ -88,7 +88,7 @@ impl Subject for Lake {
     async fn take_away(&self) -> bool {
         match &self.store {
             Store::Disk(_) => return self.refuse_all().await,
-            Store::S3(server) | Store::Azure(server) => server.kill(),
+            Store::InFolder(server) | Store::Azure(server) => server.kill(),
         }
         true
     }
@@ -103,7 +103,7 @@ impl Subject for Lake {
         match (&self.store, self.folders()) {
             // This fails if the connector has created another table in between.
             (_, Some((table, away))) if away.exists() => fs::rename(away, table).expect("no other table"),
-            (Store::S3(server) | Store::Azure(server), _) => server.start_again().await,
+            (Store::InFolder(server) | Store::Azure(server), _) => server.start_again().await,
             (Store::Disk(_), _) => panic!("the table is away"),
         }
     }
@@ -122,7 +122,13 @@ async fn it_conforms_on_disk() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_conforms_in_s3() {
-    let store = Store::S3(open_s3("conforms-s3").await);
+    let store = Store::InFolder(open_s3("conforms-s3").await);
+    conforms(Lake { store, reader: Reader::start(), more: "" }).await.assert();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_conforms_in_gcs() {
+    let store = Store::InFolder(Server::open(Kind::Google, folder("conforms-gcs")).await);
     conforms(Lake { store, reader: Reader::start(), more: "" }).await.assert();
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use danube_sink::{Group, Recent, prelude::*};
-use danube_sink_arrow::store::fill_url;
+use danube_sink_arrow::store::{fill_url, reject_tombstone};
 use deltalake::DeltaTable;
 use tokio::sync::Mutex;
 
@@ -76,6 +76,7 @@ impl Tables {
 
     /// Writes a batch, each record into its table.
     pub(crate) async fn write(&self, mut batch: Batch<'_, Target>) -> ConnectorResult<()> {
+        batch.each(|_, record| reject_tombstone(record))?;
         if let Some(location) = batch.own().table.constant() {
             let appended = self.append(&location, &mut batch).await;
             return batch.finish(appended);

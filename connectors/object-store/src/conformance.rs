@@ -1,4 +1,4 @@
-//! The conformance kit, in a folder and in S3.
+//! The conformance kit, in a folder, in S3 and in Google Cloud Storage.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -13,7 +13,8 @@ use super::{
 /// Where the files are.
 enum Store {
     Folder(PathBuf),
-    S3(Server),
+    /// A server, whose objects are in a folder.
+    Bucket(Server),
 }
 
 struct Lake {
@@ -27,7 +28,7 @@ impl Subject for Lake {
     fn connector(&self, topic: &str, subscription: &str) -> Prepared<ObjectStore> {
         let (url, options) = match &self.store {
             Store::Folder(folder) => (folder.join("lake").display().to_string(), String::new()),
-            Store::S3(server) => (server.url("lake"), toml(&server.options())),
+            Store::Bucket(server) => (server.url("lake"), toml(&server.options())),
         };
         from_toml(&format!(
             "[object_store.storage_options]\n{options}\n[[object_store.topic_mappings]]\ntopic = '{topic}'\n\
@@ -43,7 +44,7 @@ impl Subject for Lake {
     async fn held(&self) -> Vec<u64> {
         let place = match &self.store {
             Store::Folder(folder) => Location::folder(&folder.join("lake")),
-            Store::S3(server) => Location::folder(&server.objects("lake")),
+            Store::Bucket(server) => Location::folder(&server.objects("lake")),
         };
         let files = self.reader.files(&place);
         files.iter().flat_map(|file| &file.rows).filter_map(|row| row["number"].as_u64()).collect()
@@ -52,7 +53,7 @@ impl Subject for Lake {
     async fn take_away(&self) -> bool {
         match &self.store {
             Store::Folder(folder) => fs::rename(folder.join("lake"), folder.join("away")).expect("the folder"),
-            Store::S3(server) => server.kill(),
+            Store::Bucket(server) => server.kill(),
         }
         true
     }
@@ -65,7 +66,7 @@ impl Subject for Lake {
         match &self.store {
             // This fails if the connector has created another folder in between.
             Store::Folder(folder) => fs::rename(folder.join("away"), folder.join("lake")).expect("no other folder"),
-            Store::S3(server) => server.start_again().await,
+            Store::Bucket(server) => server.start_again().await,
         }
     }
 
@@ -83,6 +84,15 @@ async fn it_conforms_in_a_folder() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_conforms_in_s3() {
-    let server = Server::open(Kind::S3, folder("conforms-s3")).await;
-    conforms(Lake { store: Store::S3(server), reader: Reader::start() }).await.assert();
+    conforms_in(Kind::S3, "conforms-s3").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_conforms_in_gcs() {
+    conforms_in(Kind::Google, "conforms-gcs").await;
+}
+
+async fn conforms_in(kind: Kind, name: &str) {
+    let server = Server::open(kind, folder(name)).await;
+    conforms(Lake { store: Store::Bucket(server), reader: Reader::start() }).await.assert();
 }

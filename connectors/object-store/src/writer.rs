@@ -3,7 +3,7 @@
 use std::{collections::HashSet, iter::repeat, sync::Arc};
 
 use danube_sink::{PartialFailure, RecordId, prelude::*};
-use danube_sink_arrow::store::fill_path;
+use danube_sink_arrow::store::{fill_path, reject_tombstone};
 use futures_util::{StreamExt, TryStreamExt, future::try_join, stream};
 use object_store::Attributes;
 use tokio::{sync::Mutex, task::spawn_blocking, time::Instant};
@@ -114,6 +114,7 @@ impl Writer {
     /// # Errors
     /// The error of the failure's class, after which the batch is written again; a partial failure with the rejected records.
     pub(crate) async fn write(&self, batch: &mut Batch<'_, Target>) -> ConnectorResult<()> {
+        batch.each(|_, record| reject_tombstone(record))?;
         let constant: Option<Arc<str>> = match batch.records().first() {
             Some(record) if !batch.own().path.is_filled_in() => Some(fill_path(&batch.own().path, record)?.into()),
             _ => None,

@@ -101,6 +101,11 @@ async fn an_azure_server_and_a_connector_that_are_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_google_server_and_a_connector_that_are_killed() {
+    killed_in_turn(Kind::Google, "gcs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_folder_that_is_moved_away_and_back() {
     let lake = Lake::on_disk("ledger-disk").await;
     let topic = lake.stage.topic("disk", Partitions::Of(3));

@@ -1,5 +1,6 @@
 //! Object stores under test, each in a process that can be killed; independent readers; and a ledger of the records in the store.
 
+mod google;
 mod ledger;
 mod proxy;
 mod python;
@@ -16,7 +17,7 @@ pub use self::{
     ledger::{NumberedLoad, Stage, assert_each_once},
     python::{Python, python},
     reading::{reading, reading_records},
-    server::{Kind, Server, with_azurite},
+    server::{Kind, Server, WITHOUT_TOKENS, with_azurite},
 };
 
 const INSTALL: &str = "run the connector's `install-servers` first";

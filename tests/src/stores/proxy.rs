@@ -1,5 +1,5 @@
-//! A proxy before the S3 server of the tests: it makes conditional writes atomic, as S3 does, since the server checks whether an
-//! object exists, and writes it later. And it does what a test asks for.
+//! A proxy before the servers of S3 and Google in the tests: it does what a test asks for. And it makes conditional writes to S3
+//! atomic, as they are there, since the server checks whether an object exists, and writes it later.
 
 use std::{
     io,
@@ -9,8 +9,13 @@ use std::{
     time::Duration,
 };
 
+use http_body_util::{BodyExt, Either, Full};
 use hyper::{
-    Request, Response, StatusCode, Uri, body::Incoming, client::conn, header::IF_NONE_MATCH, server::conn::http1,
+    Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    client::conn,
+    header::IF_NONE_MATCH,
+    server::conn::http1,
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
@@ -22,6 +27,9 @@ use tokio::{
     time::sleep,
 };
 
+/// A status, and the code of the error.
+pub(super) type Refusal = (StatusCode, &'static str);
+
 /// What the proxy has seen, and what it does.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
@@ -31,8 +39,8 @@ pub(super) struct Watch {
     pub(super) in_progress: usize,
     /// The most requests that were in progress at once since the test has asked.
     pub(super) most_at_once: usize,
-    /// The requests that are answered with status 403.
-    pub(super) refused: Option<fn(&str) -> bool>,
+    /// The requests that are refused, and how.
+    pub(super) refused: Option<(Refusal, fn(&str) -> bool)>,
     /// How long each request waits.
     pub(super) delay: Duration,
     /// The requests that wait until others are held.
@@ -92,19 +100,19 @@ async fn serve(listener: Listener, port: u16, watch: Shared) -> io::Result<()> {
             async move {
                 let _in_progress = InProgress::begin(&watch);
                 let shown = format!("{} {}", request.method(), request.uri());
-                let (delay, is_refused, held) = {
+                let (delay, refusal, held) = {
                     let mut watch = watch.lock();
-                    let is_refused = watch.refused.is_some_and(|refused| refused(&shown));
+                    let refusal = watch.refused.and_then(|(refusal, refused)| refused(&shown).then_some(refusal));
                     let held = watch.held.is_some_and(|held| held(&shown)).then_some(watch.holds);
                     watch.requests.push(shown);
-                    (watch.delay, is_refused, held)
+                    (watch.delay, refusal, held)
                 };
                 sleep(delay).await;
                 while held.is_some_and(|held| held == watch.lock().holds) {
                     sleep(Duration::from_millis(10)).await;
                 }
-                if is_refused {
-                    return refuse(request, port).await.map_err(io::Error::other);
+                if let Some(refusal) = refusal {
+                    return refuse(request, refusal).await.map_err(io::Error::other);
                 }
                 let is_conditional = request.headers().contains_key(IF_NONE_MATCH);
                 let _turn = if is_conditional { Some(TURN.lock().await) } else { None };
@@ -115,19 +123,18 @@ async fn serve(listener: Listener, port: u16, watch: Shared) -> io::Result<()> {
     }
 }
 
-type Passed = Result<Response<Incoming>, Box<dyn std::error::Error + Send + Sync>>;
+type Passed = Result<Response<Either<Incoming, Full<Bytes>>>, Box<dyn std::error::Error + Send + Sync>>;
 
 async fn pass_on(request: Request<Incoming>, port: u16) -> Passed {
     let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
     let (mut requests, connection) = conn::http1::handshake(TokioIo::new(server)).await?;
     tokio::task::spawn_local(connection);
-    Ok(requests.send_request(request).await?)
+    Ok(requests.send_request(request).await?.map(Either::Left))
 }
 
-/// The server's answer to a request that changes nothing, with another status.
-async fn refuse(mut request: Request<Incoming>, port: u16) -> Passed {
-    *request.uri_mut() = Uri::from_static("/missing/");
-    let mut answer = pass_on(request, port).await?;
-    *answer.status_mut() = StatusCode::FORBIDDEN;
-    Ok(answer)
+/// The answer to a request that the server does not see.
+async fn refuse(request: Request<Incoming>, (status, code): Refusal) -> Passed {
+    request.into_body().collect().await?;
+    let error = Full::from(format!("<Error><Code>{code}</Code></Error>"));
+    Ok(Response::builder().status(status).body(Either::Right(error))?)
 }

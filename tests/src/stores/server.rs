@@ -1,4 +1,4 @@
-//! Servers that speak the protocols of object stores, each in a process that can be killed and started again.
+//! Servers that speak the protocols of object stores, each in a process or threads that can be killed and started again.
 
 use std::{
     collections::BTreeMap,
@@ -6,19 +6,33 @@ use std::{
     net::TcpStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::Mutex,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
+use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use super::{INSTALL, proxy, python::python, tools};
+use super::{
+    INSTALL,
+    google::{Google, Threads},
+    proxy,
+    python::python,
+    tools,
+};
 use crate::{free_port, until};
 
 const BUCKET: &str = "lake";
 /// What Azurite's public documentation has for everyone.
 const ACCOUNT: &str = "devstoreaccount1";
 const ACCOUNT_KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+/// An account of Google for requests with an empty token.
+pub const WITHOUT_TOKENS: &str =
+    r#"{"disable_oauth": true, "client_email": "", "private_key": "", "private_key_id": ""}"#;
+
+/// The variable by which clients find the service that gives a machine of Google its token.
+const MACHINE: &str = "GCE_METADATA_HOST";
 
 /// The variable by which clients find Azurite. Without it, they would ask it for what it does not have.
 const AZURITE: &str = "AZURITE_BLOB_STORAGE_URL";
@@ -40,8 +54,15 @@ pub enum Kind {
     S3,
     /// Azurite.
     Azure,
-    /// `gcp-storage-emulator`, which does not write by the protocol of `object_store`.
+    /// A scripted server with one bucket, which takes one replacement of an object a second.
     Google,
+}
+
+/// A server that runs.
+#[derive(Debug)]
+enum Running {
+    Program(Child),
+    Scripted(Threads),
 }
 
 /// A server with an empty bucket.
@@ -55,16 +76,16 @@ pub struct Server {
     /// The port that clients use.
     front: u16,
     watch: proxy::Shared,
-    process: Mutex<Option<Child>>,
+    running: Mutex<Option<Running>>,
 }
 
 impl Server {
-    /// Starts a server that wants keys, but for Google's, which knows none.
+    /// Starts a server that wants keys.
     pub async fn start(kind: Kind, folder: PathBuf) -> Self {
-        Self::new(kind, folder, kind != Kind::Google).await
+        Self::new(kind, folder, true).await
     }
 
-    /// Starts an S3 server that wants no keys, for connectors within the test's process.
+    /// Starts a server of S3 or Google that wants no keys, for connectors within the test's process.
     pub async fn open(kind: Kind, folder: PathBuf) -> Self {
         Self::new(kind, folder, false).await
     }
@@ -74,13 +95,13 @@ impl Server {
         let port = of_variable.and_then(|url| url.rsplit_once(':')?.1.parse().ok()).unwrap_or_else(free_port);
         let watch = proxy::Shared::default();
         let front = match kind {
-            Kind::S3 => {
+            Kind::S3 | Kind::Google => {
                 fs::create_dir(folder.join(BUCKET)).expect("a bucket");
                 proxy::before(port, watch.clone()).expect("a free port")
             }
-            _ => port,
+            Kind::Azure => port,
         };
-        let server = Self { kind, keys, folder, port, front, watch, process: Mutex::default() };
+        let server = Self { kind, keys, folder, port, front, watch, running: Mutex::default() };
         server.start_again().await;
         server.make_bucket();
         server
@@ -88,7 +109,10 @@ impl Server {
 
     /// Kills the server; Azurite is stopped, since it forgets what it has acknowledged when it is killed.
     pub fn kill(&self) {
-        let mut process = self.process.lock().expect("no panic").take().expect("it runs");
+        let mut process = match self.running.lock().expect("no panic").take().expect("it runs") {
+            Running::Program(process) => process,
+            Running::Scripted(threads) => return threads.kill(),
+        };
         match self.kind {
             Kind::Azure => {
                 let stopped = Command::new("kill").args(["-s", "TERM", &process.id().to_string()]).status();
@@ -101,21 +125,26 @@ impl Server {
 
     /// Starts a killed server with the objects that it had.
     pub async fn start_again(&self) {
-        let process = self.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect(INSTALL);
-        *self.process.lock().expect("no panic") = Some(process);
+        let running = match self.program() {
+            Some(mut program) => {
+                Running::Program(program.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect(INSTALL))
+            }
+            None => {
+                let google = Arc::new(Google::new(&self.folder, BUCKET, self.keys));
+                Running::Scripted(google.listen(self.port).expect("a free port"))
+            }
+        };
+        *self.running.lock().expect("no panic") = Some(running);
         until("the server listens", async || TcpStream::connect(("127.0.0.1", self.port)).is_ok()).await;
     }
 
-    fn command(&self) -> Command {
+    /// The program of the server; `None` if it is scripted.
+    fn program(&self) -> Option<Command> {
         let port = self.port.to_string();
-        let program = match self.kind {
-            Kind::S3 => "bin/s3s-fs",
-            Kind::Azure => "node/node_modules/.bin/azurite-blob",
-            Kind::Google => "python/bin/gcp-storage-emulator",
-        };
-        let mut command = Command::new(tools().join(program));
+        let mut command;
         match self.kind {
             Kind::S3 => {
+                command = Command::new(tools().join("bin/s3s-fs"));
                 command.args(["--host", "127.0.0.1", "--port", &port]);
                 if self.keys {
                     command.args(["--access-key", "key", "--secret-key", "secret"]);
@@ -123,15 +152,13 @@ impl Server {
                 command.arg(&self.folder);
             }
             Kind::Azure => {
+                command = Command::new(tools().join("node/node_modules/.bin/azurite-blob"));
                 let fixed = ["--silent", "--skipApiVersionCheck", "--disableTelemetry", "--location"];
                 command.args(["--blobPort", &port]).args(fixed).arg(&self.folder);
             }
-            Kind::Google => {
-                let fixed = ["start", "--in-memory", "--host", "127.0.0.1", "--default-bucket", BUCKET];
-                command.args(fixed).args(["--port", &port]);
-            }
+            Kind::Google => return None,
         }
-        command
+        Some(command)
     }
 
     /// Azurite begins without a container, and pyarrow makes one.
@@ -148,29 +175,34 @@ impl Server {
         python(&script);
     }
 
-    /// The requests to the S3 server so far, each as `METHOD URI`.
+    /// The requests to the server of S3 or Google so far, each as `METHOD URI`.
     pub fn requests(&self) -> Vec<String> {
         self.watch.lock().requests.clone()
     }
 
-    /// The most requests that were in progress at the S3 server at once since the last call.
+    /// The most requests that were in progress at the server of S3 or Google at once since the last call.
     pub fn take_most_at_once(&self) -> usize {
         let mut watch = self.watch.lock();
         let in_progress = watch.in_progress;
         mem::replace(&mut watch.most_at_once, in_progress)
     }
 
-    /// From now on, the S3 server answers these requests, each as `METHOD URI`, with status 403.
+    /// From now on, the server of S3 or Google answers these requests, each as `METHOD URI`, with status 403: a right is missing.
     pub fn refuse(&self, refused: fn(&str) -> bool) {
-        self.watch.lock().refused = Some(refused);
+        self.watch.lock().refused = Some(((StatusCode::FORBIDDEN, "AccessDenied"), refused));
     }
 
-    /// From now on, the S3 server delays each answer.
+    /// From now on, the server of S3 or Google answers with status 401: it refuses the keys.
+    pub fn refuse_keys(&self) {
+        self.watch.lock().refused = Some(((StatusCode::UNAUTHORIZED, "AuthenticationRequired"), |_| true));
+    }
+
+    /// From now on, the server of S3 or Google delays each answer.
     pub fn delay(&self, delay: Duration) {
         self.watch.lock().delay = delay;
     }
 
-    /// From now on, the S3 server holds these requests, each as `METHOD URI`, until this is called again. It is asked once for each.
+    /// From now on, the server of S3 or Google holds these requests, each as `METHOD URI`, until this is called again. It is asked once for each.
     pub fn hold(&self, held: fn(&str) -> bool) {
         let mut watch = self.watch.lock();
         (watch.held, watch.holds) = (Some(held), watch.holds + 1);
@@ -188,15 +220,18 @@ impl Server {
             Kind::Azure => "az",
             Kind::Google => "gs",
         };
-        format!("{scheme}://{}", self.root(prefix))
+        format!("{scheme}://{BUCKET}/{prefix}")
     }
 
-    /// The bucket, and the prefix within it.
+    /// Where pyarrow reads: the bucket, and the prefix within it. It does not speak to Google's server by the XML API.
     pub fn root(&self, prefix: &str) -> String {
-        format!("{BUCKET}/{prefix}")
+        match self.kind {
+            Kind::Google => self.objects(prefix).display().to_string(),
+            _ => format!("{BUCKET}/{prefix}"),
+        }
     }
 
-    /// The folder of the S3 server with the objects of a prefix, which is readable while the server is killed.
+    /// The folder of the server of S3 or Google with the objects of a prefix, which is readable while the server is killed.
     pub fn objects(&self, prefix: &str) -> PathBuf {
         self.folder.join(BUCKET).join(prefix)
     }
@@ -208,7 +243,7 @@ impl Server {
             Kind::S3 if self.keys => json!({ "kind": "s3", "endpoint": endpoint, "key": "key", "secret": "secret" }),
             Kind::S3 => json!({ "kind": "s3", "endpoint": endpoint, "key": null, "secret": null }),
             Kind::Azure => json!({ "kind": "azure", "endpoint": endpoint, "account": ACCOUNT, "key": ACCOUNT_KEY }),
-            Kind::Google => json!({ "kind": "google", "endpoint": endpoint }),
+            Kind::Google => json!({ "kind": "folder" }),
         }
     }
 
@@ -229,11 +264,13 @@ impl Server {
                 ("azure_storage_use_emulator", "true".to_owned()),
             ],
             Kind::Google => {
-                let account = json!({ "gcs_base_url": endpoint, "disable_oauth": true, "client_email": "", "private_key": "",
-                    "private_key_id": "" });
-                let file = self.folder.join("account.json");
-                fs::write(&file, account.to_string()).expect("a file");
-                vec![("google_service_account", file.display().to_string()), ("allow_http", "true".to_owned())]
+                let mut options = vec![("google_base_url", endpoint), ("allow_http", "true".to_owned())];
+                if !self.keys {
+                    let file = self.folder.join("account.json");
+                    fs::write(&file, WITHOUT_TOKENS).expect("a file");
+                    options.push(("google_service_account", file.display().to_string()));
+                }
+                options
             }
         };
         options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -243,7 +280,8 @@ impl Server {
     pub fn options_with_keys(&self) -> BTreeMap<String, String> {
         let mut options = self.options();
         for (name, value) in self.variables() {
-            options.insert(if name == AZURITE { name.to_owned() } else { name.to_lowercase() }, value);
+            options
+                .insert(if [AZURITE, MACHINE].contains(&name) { name.to_owned() } else { name.to_lowercase() }, value);
         }
         options
     }
@@ -258,6 +296,7 @@ impl Server {
                 ("AZURE_STORAGE_ACCOUNT_KEY", ACCOUNT_KEY.to_owned()),
                 (AZURITE, format!("http://{}", self.address())),
             ],
+            Kind::Google if self.keys => vec![(MACHINE, self.address())],
             _ => vec![],
         }
     }
@@ -265,9 +304,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Ok(Some(mut process)) = self.process.lock().map(|mut process| process.take()) {
-            let _ = process.kill();
-            let _ = process.wait();
+        match self.running.lock().map(|mut running| running.take()) {
+            Ok(Some(Running::Program(mut process))) => {
+                let _ = process.kill();
+                let _ = process.wait();
+            }
+            Ok(Some(Running::Scripted(threads))) => threads.kill(),
+            _ => {}
         }
     }
 }

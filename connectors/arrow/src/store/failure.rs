@@ -121,15 +121,22 @@ const OF_MACHINES: [(&str, &str, &str); 3] = [
     ("/computeMetadata/", "Google Cloud Storage", "GOOGLE_SERVICE_ACCOUNT_KEY or GOOGLE_APPLICATION_CREDENTIALS"),
 ];
 
-/// A [`chain`] of messages [without paths](without_paths). If a store asked its cloud for credentials, since none are set, and the
-/// machine has none, it says so first.
+/// A [`chain`] of messages [without paths](without_paths). It begins with what to do, if a store asked its cloud for credentials, since
+/// none are set, and the machine has none; if the store refuses the credentials, or a right is missing.
 pub fn explained(text: &str) -> String {
     let shown = without_paths(text);
-    match OF_MACHINES.iter().find(|(url, ..)| text.contains(url)) {
-        Some((_, store, variables)) => {
-            format!("no credentials for {store} were found, neither in {variables} nor from this machine: {shown}")
+    if let Some((_, store, variables)) = OF_MACHINES.iter().find(|(url, ..)| text.contains(url)) {
+        return format!("no credentials for {store} were found, neither in {variables} nor from this machine: {shown}");
+    }
+    let wrong_keys = StoreFailure::names_wrong_keys(text).then_some(StoreFailure::Credentials);
+    match wrong_keys.or_else(|| StoreFailure::of_answer(text)) {
+        Some(StoreFailure::Credentials) => {
+            format!(
+                "the store refuses the credentials: correct their variables or the machine's role, and restart: {shown}"
+            )
         }
-        None => shown,
+        Some(StoreFailure::Rights) => format!("a right is missing: grant it to these credentials: {shown}"),
+        _ => shown,
     }
 }
 
@@ -189,6 +196,19 @@ mod tests {
             assert!(text.starts_with("no credentials for ") && text.contains(variable), "{text}");
         }
         assert_eq!(explained("Error performing PUT http://minio/latest/"), "Error performing PUT http://minio/…");
+    }
+
+    #[test]
+    fn what_the_store_refuses_has_what_to_do() {
+        let answered = |answer: &str| explained(&format!("Server returned non-2xx status code: {answer}"));
+        for answer in ["401 Unauthorized: ", "403 Forbidden: <Error><Code>SignatureDoesNotMatch</Code></Error>"] {
+            let text = answered(answer);
+            assert!(text.starts_with("the store refuses the credentials: correct ") && text.contains(answer), "{text}");
+        }
+        let text = answered("403 Forbidden: <Error><Code>AccessDenied</Code></Error>");
+        assert!(text.starts_with("a right is missing: grant ") && text.contains("AccessDenied"), "{text}");
+        let text = answered("404 Not Found: ");
+        assert!(text.starts_with("Server returned"), "{text}");
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! Tables in Azure, and what stores say that refuse.
+//! Tables in Azure and in Google Cloud Storage, and what stores say that refuse.
 
 use danube_sink::{
     prelude::*,
     testing::{HttpReply, HttpServer, from_toml},
 };
-use danube_sink_tests::stores::{Kind, Server, toml, with_azurite};
+use danube_sink_tests::stores::{Kind, Server, WITHOUT_TOKENS, toml, with_azurite};
 use serde_json::json;
 
 use super::{
@@ -60,16 +60,76 @@ async fn in_azure() {
     assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
 }
 
-/// The emulator does not write by the protocol, but it answers.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_of_google_is_asked_for_the_table() {
+async fn a_table_in_google_is_written_and_its_failures_have_their_classes() {
     let server = Server::open(Kind::Google, folder("google")).await;
-    let (mut unwritable, config) = connector(&server, "gs://lake/table", None);
-    let error = unwritable.initialize(config).await.unwrap_err();
-    assert!(error.report().contains("gs://lake/table"), "{}", error.report());
+    let url = server.url("a/table");
+    let (mut first, config) = connector(&server, &url, None);
+    first.initialize(config).await.unwrap();
+    // More commits than a page of a list has, and a checkpoint.
+    for number in 0..30 {
+        first.process_batch(vec![record(number + 1, &json!({ "n": number }))]).await.unwrap();
+    }
+    first.health_check().await.unwrap();
+    let (mut other, config) = connector(&server, &url, None);
+    other.initialize(config).await.unwrap();
+    other.process_batch(vec![record(30, &json!({ "n": 29 })), record(31, &json!({ "n": 30 }))]).await.unwrap();
+    let mut numbers = Reader::start().numbers(&url, &server.options(), "n");
+    numbers.sort_unstable();
+    assert!(numbers.iter().copied().eq(0..31), "{numbers:?}");
+
     let (mut missing, config) = connector(&server, "gs://missing/table", None);
     let error = missing.initialize(config).await.unwrap_err();
+    assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
     assert!(error.report().contains("gs://missing/table"), "{}", error.report());
+    server.kill();
+    let (mut away, config) = connector(&server, &url, None);
+    let error = away.initialize(config).await.unwrap_err();
+    assert!(matches!(error, ConnectorError::Retryable { .. }), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_right_is_waited_for_and_refused_keys_end_the_connector() {
+    for kind in [Kind::S3, Kind::Google] {
+        let server = Server::open(kind, folder(&format!("refused-{kind:?}"))).await;
+        let url = server.url("table");
+        let (mut connector, config) = connector(&server, &url, None);
+        connector.initialize(config).await.unwrap();
+        connector.process_batch(vec![record(1, &json!({ "n": 1 }))]).await.unwrap();
+        let two = || vec![record(2, &json!({ "n": 2 }))];
+        server.refuse(|_| true);
+        for error in [connector.process_batch(two()).await.unwrap_err(), connector.health_check().await.unwrap_err()] {
+            assert!(matches!(error, ConnectorError::Retryable { .. }), "{kind:?}: {error:?}");
+            let report = error.report();
+            assert!(report.contains("a right is missing") && report.contains("AccessDenied"), "{kind:?}: {report}");
+        }
+        server.refuse(|_| false);
+        connector.process_batch(two()).await.unwrap();
+        let mut numbers = Reader::start().numbers(&url, &server.options(), "n");
+        numbers.sort_unstable();
+        assert_eq!(numbers, [1, 2], "{kind:?}");
+        server.refuse_keys();
+        let error = connector.process_batch(vec![record(3, &json!({ "n": 3 }))]).await.unwrap_err();
+        assert!(matches!(error, ConnectorError::Fatal { .. }), "{kind:?}: {error:?}");
+        assert!(error.report().contains("the store refuses the credentials"), "{kind:?}: {}", error.report());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_the_store_refuses_are_found_at_start() {
+    for kind in [Kind::S3, Kind::Google] {
+        let server = Server::start(kind, folder(&format!("keys-{kind:?}"))).await;
+        for table in ["table", "{/tenant}"] {
+            let (mut connector, config) = connector(&server, &server.url(table), None);
+            connector.access_key_id = Some(Secret::new("key"));
+            connector.secret_access_key = Some(Secret::new("wrong"));
+            connector.google_key = Some(Secret::new(WITHOUT_TOKENS));
+            let error = connector.initialize(config).await.unwrap_err();
+            assert!(matches!(error, ConnectorError::Initialization { .. }), "{kind:?}, {table}: {error:?}");
+            let report = error.report();
+            assert!(report.contains("the store refuses the credentials: correct"), "{kind:?}, {table}: {report}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,13 @@
 //! Values of every type, and values that no type takes.
 
-use std::fs;
+use std::{fs, sync::Arc};
 
-use danube_sink::{prelude::*, testing::from_toml};
+use danube_sink::{
+    SchemaInfo, SchemaType,
+    prelude::*,
+    schema::{DecodeOptions, Decoder},
+    testing::from_toml,
+};
 use serde_json::json;
 
 use super::super::DeltaLake;
@@ -302,6 +307,45 @@ async fn payloads_that_are_not_json_are_rejected() {
     let failure = connector.process_batch((0..).zip(payloads).map(one).collect()).await.unwrap_err().report();
     assert!(failure.contains("7 rejected") && failure.contains("a lone surrogate"), "{failure}");
     assert_eq!(read(&folder).version, 0, "no commit but the table's");
+}
+
+/// Tables that records are appended to have no deletes, whatever the schema of the payload.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tombstone_is_rejected_alone() {
+    const AVRO: &str = r#"{"type":"record","name":"N","fields":[{"name":"n","type":"long"}]}"#;
+    let bytes = Some((SchemaType::Bytes, ""));
+    let text = Some((SchemaType::String, ""));
+    let schemas = [None, Some((SchemaType::JsonSchema, "{}")), Some((SchemaType::Avro, AVRO)), text, bytes];
+    let columns = [
+        "{ name = 'n', type = 'long' }",
+        "{ name = 'k', from = 'key' }",
+        "{ name = 'raw', type = 'binary', from = '' }",
+    ];
+    for columns in columns {
+        let folder = folder("tombstone");
+        let mapping = format!("metadata = ['offset']\ncolumns = [{columns}]");
+        let mut connector = connector(&folder, &mapping).await.unwrap();
+        let mut records: Vec<_> = (1..).zip(schemas).map(|(offset, schema)| with_schema(offset, schema, "")).collect();
+        let (schema, payload) = if columns.contains("raw") { (bytes, "\0raw") } else { (None, r#"{"n":6}"#) };
+        records.push(with_schema(6, schema, payload));
+        let written = connector.process_batch(records).await.map_err(|error| error.report());
+        let failure = written.expect_err(columns);
+        assert!(failure.contains("0 records to retry, 5 rejected"), "{columns}: {failure}");
+        let rows = read(&folder).rows;
+        assert!(rows.len() == 1 && rows[0]["offset"] == 6, "{columns}: {rows:?}");
+        assert!(!columns.contains("raw") || rows[0]["raw"] == "00726177", "{rows:?}");
+    }
+}
+
+/// A record with a key, whose payload has this schema.
+fn with_schema(offset: u64, schema: Option<(SchemaType, &str)>, payload: &'static str) -> SinkRecord {
+    let mut record = SinkRecord::builder(TOPIC).subscription("s").offset(offset).producer("sensor", 7, offset);
+    if let Some((schema_type, definition)) = schema {
+        let (subject, fingerprint) = ("n".to_owned(), String::new());
+        let schema = SchemaInfo { subject, version: 1, schema_type, definition: definition.to_owned(), fingerprint };
+        record = record.decoder(Arc::new(Decoder::new(schema, &DecodeOptions::default())));
+    }
+    record.key("k").payload(payload).build()
 }
 
 #[tokio::test(flavor = "multi_thread")]

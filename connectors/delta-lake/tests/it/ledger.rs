@@ -101,6 +101,11 @@ async fn an_azure_server_that_is_stopped_and_restarted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_google_server_that_is_killed_and_restarted() {
+    killed_and_restarted(Kind::Google, "gcs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_folder_that_is_moved_away_and_back() {
     let lake = Lake::on_disk("ledger-disk").await;
     let topic = lake.stage.topic("disk", Partitions::Of(3));

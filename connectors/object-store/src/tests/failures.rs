@@ -1,18 +1,9 @@
 //! Failures: what is wrong at start, what is retried, and that nothing is lost.
 
-use std::{
-    collections::BTreeMap,
-    fs, iter,
-    process::Command,
-    sync::{Arc, Mutex},
-    time::Instant,
-};
+use std::{collections::BTreeMap, fs, iter, process::Command, sync::Arc};
 
-use danube_sink::{
-    config::Mapping,
-    testing::{HttpReply, HttpServer, attempt},
-};
-use danube_sink_tests::stores::{Kind, Server, toml};
+use danube_sink::{config::Mapping, testing::attempt};
+use danube_sink_tests::stores::{Kind, Server, WITHOUT_TOKENS, toml};
 use futures_util::FutureExt;
 
 use super::*;
@@ -101,87 +92,108 @@ async fn a_name_that_the_file_system_cannot_have_is_not_retried() {
     assert!(matches!(error, ConnectorError::Refused { .. }), "{error:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn objects_of_many_parts_are_whole() {
-    let server = Server::open(Kind::S3, temporary("parts")).await;
+/// A connector of one topic whose files are in a bucket.
+fn in_bucket(server: &Server, mapping: &str) -> (ObjectStore, ConnectorConfig) {
     let text = format!(
-        "[object_store.storage_options]\n{}\n[[object_store.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\nurl = '{}'\n\
-         metadata = {{ offset = '_offset' }}\n",
+        "[object_store.storage_options]\n{}\n[[object_store.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\n\
+         url = '{}'\nmetadata = {{ offset = '_offset' }}\n{mapping}\n",
         toml(&server.options()),
         server.url("lake")
     );
-    let (mut connector, config) = from_toml::<ObjectStore>(&text).unwrap();
-    connector.initialize(config).await.unwrap();
-    let payload = format!(r#"{{"text":"{}"}}"#, "x".repeat(1_000_000));
-    let records = (1..=20).map(|offset| record(offset, &payload)).collect();
-    attempt(Duration::from_secs(120), connector.process_batch(records)).await.unwrap();
-    let (numbers, sizes) = Reader::start().numbers(&Location::at(&server, "lake"), "_offset");
-    assert!(numbers.into_iter().eq(1..=20) && sizes.len() == 1 && sizes[0] > 20_000_000, "{sizes:?}");
+    from_toml::<ObjectStore>(&text).unwrap()
 }
 
-/// When each object was replaced.
-type Replaced = Arc<Mutex<Vec<(String, Instant)>>>;
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_of_many_parts_are_whole() {
+    for kind in [Kind::S3, Kind::Google] {
+        let server = Server::open(kind, temporary(&format!("parts-{kind:?}"))).await;
+        let (mut connector, config) = in_bucket(&server, "");
+        connector.initialize(config).await.unwrap();
+        let payload = format!(r#"{{"text":"{}"}}"#, "x".repeat(1_000_000));
+        let records = (1..=20).map(|offset| record(offset, &payload)).collect();
+        attempt(Duration::from_secs(120), connector.process_batch(records)).await.unwrap();
+        let (numbers, sizes) = Reader::start().numbers(&Location::at(&server, "lake"), "_offset");
+        assert!(numbers.into_iter().eq(1..=20) && sizes.len() == 1 && sizes[0] > 20_000_000, "{kind:?}: {sizes:?}");
+        assert!(server.requests().iter().any(|request| request.contains("partNumber=2")), "{kind:?}");
+    }
+}
 
-/// A server by the protocol of Google Cloud Storage, which refuses more than one replacement of an object in a second; and the options
-/// for it.
-fn google(name: &str) -> (HttpServer, String, Replaced) {
-    let replaced = Replaced::default();
-    let seen = Arc::clone(&replaced);
-    let server = HttpServer::start(move |request| match request.method.as_str() {
-        "PUT" => {
-            let mut seen = seen.lock().unwrap();
-            let last = seen.iter().rev().find(|(uri, _)| *uri == request.uri).map(|(_, at)| at.elapsed());
-            seen.push((request.uri.clone(), Instant::now()));
-            match last {
-                Some(last) if last < Duration::from_secs(1) => HttpReply::status(429, "rateLimitExceeded"),
-                _ => HttpReply::status(200, "").header("etag", "a").header("x-goog-generation", "1"),
-            }
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_right_is_waited_for_and_refused_keys_end_the_connector() {
+    for kind in [Kind::S3, Kind::Google] {
+        let server = Server::open(kind, temporary(&format!("refused-{kind:?}"))).await;
+        let (mut connector, config) = in_bucket(&server, "");
+        connector.initialize(config).await.unwrap();
+        connector.process_batch(vec![record(1, "{}")]).await.unwrap();
+        server.refuse(|_| true);
+        for error in [
+            connector.process_batch(vec![record(2, "{}")]).await.unwrap_err(),
+            connector.health_check().await.unwrap_err(),
+        ] {
+            assert!(matches!(error, ConnectorError::Retryable { .. }), "{kind:?}: {error:?}");
+            let report = error.report();
+            assert!(report.contains("a right is missing") && report.contains("AccessDenied"), "{kind:?}: {report}");
         }
-        _ => HttpReply::status(404, ""),
-    })
-    .unwrap();
-    let account = temporary(name).join("account.json");
-    let nobody = r#""disable_oauth": true, "client_email": "", "private_key": "", "private_key_id": """#;
-    fs::write(&account, format!(r#"{{"gcs_base_url": "{}", {nobody}}}"#, server.url())).unwrap();
-    let options = format!(
-        "[object_store.storage_options]\ngoogle_service_account = '{}'\nallow_http = 'true'\n",
-        account.display()
-    );
-    (server, options, replaced)
+        server.refuse(|_| false);
+        connector.process_batch(vec![record(2, "{}")]).await.unwrap();
+        let (numbers, _) = Reader::start().numbers(&Location::at(&server, "lake"), "_offset");
+        assert_eq!(numbers, [1, 2], "{kind:?}");
+        server.refuse_keys();
+        let error = connector.process_batch(vec![record(3, "{}")]).await.unwrap_err();
+        assert!(matches!(error, ConnectorError::Fatal { .. }), "{kind:?}: {error:?}");
+        assert!(error.report().contains("the store refuses the credentials"), "{kind:?}: {}", error.report());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_the_store_refuses_are_found_at_start() {
+    for kind in [Kind::S3, Kind::Google] {
+        let server = Server::start(kind, temporary(&format!("keys-{kind:?}"))).await;
+        let (mut connector, config) = in_bucket(&server, "");
+        connector.access_key_id = Some(Secret::new("key"));
+        connector.secret_access_key = Some(Secret::new("wrong"));
+        connector.google_key = Some(Secret::new(WITHOUT_TOKENS));
+        let error = connector.initialize(config).await.unwrap_err();
+        assert!(matches!(error, ConnectorError::Initialization { .. }), "{kind:?}: {error:?}");
+        assert!(error.report().contains("the store refuses the credentials: correct"), "{kind:?}: {}", error.report());
+    }
+}
+
+/// The requests that replace an object whose name has this part.
+fn replacements(server: &Server, part: &str) -> usize {
+    server.requests().iter().filter(|request| request.starts_with("PUT ") && request.contains(part)).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_at_google_is_replaced_once_a_batch_and_once_a_second() {
-    let (_server, options, replaced) = google("google-journal");
-    let text = format!(
-        "{options}[[object_store.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\nurl = 'gs://lake'\nformat = 'parquet'\n\
-         columns = [{{ name = 'n', type = 'long' }}]\n"
-    );
-    let (mut connector, config) = from_toml::<ObjectStore>(&text).unwrap();
+    let server = Server::open(Kind::Google, temporary("google-journal")).await;
+    let (mut connector, config) = in_bucket(&server, "format = 'parquet'\ncolumns = [{ name = 'n', type = 'long' }]");
     connector.initialize(config).await.unwrap();
     for batch in 0..3 {
         let records = vec![record(2 * batch + 1, r#"{"n":1}"#), record(2 * batch + 2, r#"{"n":"x"}"#)];
         let error = connector.process_batch(records).await.unwrap_err();
         assert!(error.report().contains("0 records to retry, 1 rejected"), "{}", error.report());
     }
-    let replaced = replaced.lock().unwrap();
-    assert_eq!(replaced.iter().filter(|(uri, _)| uri.contains("danube%2Fs%2F")).count(), 3, "{replaced:?}");
+    assert_eq!(replacements(&server, "danube%2Fs%2F"), 3, "{:?}", server.requests());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_probe_at_google_is_replaced_once_for_all_mappings_and_once_a_second() {
-    let (_server, options, replaced) = google("google-probe");
+    let server = Server::open(Kind::Google, temporary("google-probe")).await;
     let mapping = |topic: &str, url: &str| {
         format!("[[object_store.topic_mappings]]\ntopic = '/default/{topic}'\nsubscription = 's'\nurl = '{url}'\n")
     };
-    let text = options + &mapping("a", "gs://probe/x") + &mapping("b", "gs://probe/x") + &mapping("c", "gs://probe/y");
+    let (x, y) = (server.url("x"), server.url("y"));
+    let text = format!("[object_store.storage_options]\n{}", toml(&server.options()))
+        + &mapping("a", &x)
+        + &mapping("b", &x)
+        + &mapping("c", &y);
     let instance = || from_toml::<ObjectStore>(&text).unwrap();
     let ((mut one, of_one), (mut other, of_other)) = (instance(), instance());
     tokio::try_join!(one.initialize(of_one), other.initialize(of_other)).unwrap();
     one.health_check().await.unwrap();
-    let replaced = replaced.lock().unwrap();
-    let of = |folder: &str| replaced.iter().filter(|(uri, _)| uri.contains(&format!("{folder}%2F"))).count();
-    assert_eq!((of("x"), of("y"), replaced.len()), (3, 3, 6), "{replaced:?}");
+    let replaced = [replacements(&server, "/x%2F"), replacements(&server, "/y%2F"), replacements(&server, "")];
+    assert_eq!(replaced, [3, 3, 6], "{:?}", server.requests());
 }
 
 #[tokio::test(flavor = "multi_thread")]

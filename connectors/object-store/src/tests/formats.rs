@@ -170,10 +170,14 @@ async fn json_lines_have_payloads_or_columns() {
     assert_eq!(std::fs::read_to_string(file).unwrap(), "{\"n\":0.12345678901234567890,\"_offset\":1}\n");
 }
 
-fn with_schema(offset: u64, version: u32, schema_type: SchemaType, definition: &str, payload: &str) -> SinkRecord {
+fn decoder(version: u32, schema_type: SchemaType, definition: &str) -> Arc<Decoder> {
     let (subject, fingerprint) = ("orders".to_owned(), String::new());
     let schema = SchemaInfo { subject, version, schema_type, definition: definition.to_owned(), fingerprint };
-    let decoder = Arc::new(Decoder::new(schema, &DecodeOptions::default()));
+    Arc::new(Decoder::new(schema, &DecodeOptions::default()))
+}
+
+fn with_schema(offset: u64, version: u32, schema_type: SchemaType, definition: &str, payload: &str) -> SinkRecord {
+    let decoder = decoder(version, schema_type, definition);
     let record = SinkRecord::builder(TOPIC).subscription("s").offset(offset).producer("p", 7, offset);
     record.payload(payload.to_owned()).decoder(decoder).build()
 }
@@ -203,4 +207,77 @@ async fn columns_of_the_registered_schema_make_a_file_for_each_version() {
         assert_eq!((&files[0].rows[1]["id"], &files[1].rows[0]["note"]), (&json!(3), &json!("n")));
         assert_eq!(offsets(&folder), [1, 2, 3]);
     }
+}
+
+/// Files have no deletes, whatever the schema of the payload.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tombstone_is_rejected_alone() {
+    let avro = r#"{"type":"record","name":"N","fields":[{"name":"n","type":"long"}]}"#;
+    let mappings = [
+        "",
+        "metadata = ['offset']",
+        "columns = [{ name = 'k', from = 'key' }]",
+        "format = 'csv'\nmetadata = ['offset']\ncolumns = [{ name = 'n' }]",
+        "format = 'parquet'\nmetadata = ['offset']\ncolumns = [{ name = 'n', type = 'long' }]",
+        "format = 'avro'\ncolumns = [{ name = 'k', from = 'key' }]",
+    ];
+    let schemas =
+        [(SchemaType::JsonSchema, "{}"), (SchemaType::Avro, avro), (SchemaType::String, ""), (SchemaType::Bytes, "")];
+    for mapping in mappings {
+        let folder = temporary("tombstone");
+        let mut connector = connector(&folder, mapping).await;
+        let mut records = vec![record(1, r#"{"n":1}"#), record(2, "")];
+        records.extend((3..).zip(schemas).map(|(offset, (schema, definition))| {
+            let record = SinkRecord::builder(TOPIC).subscription("s").offset(offset).producer("p", 7, offset);
+            record.decoder(decoder(1, schema, definition)).key("k").payload("").build()
+        }));
+        records.push(record(7, r#"{"n":7}"#));
+        let written = connector.process_batch(records).await.map_err(|error| error.report());
+        let error = written.expect_err(mapping);
+        assert!(error.contains("0 records to retry, 5 rejected"), "{mapping}: {error}");
+        let files = files(&folder);
+        assert!(files.len() == 1 && files[0].rows.len() == 2, "{mapping}: {files:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raw_bytes_are_base64_in_text_and_bytes_in_binary_columns() {
+    // In Parquet and Avro they are bytes, which the reader shows so.
+    let base64 = json!("AHJhd/8=");
+    for mapping in [
+        "",
+        "columns = [{ name = 'raw', from = '' }]",
+        "format = 'csv'\ncolumns = [{ name = 'raw', from = '' }]",
+        "format = 'parquet'\ncolumns = [{ name = 'raw', type = 'binary', from = '' }]",
+        "format = 'avro'\ncolumns = [{ name = 'raw', type = 'binary', from = '' }]",
+    ] {
+        let folder = temporary("raw");
+        let record = SinkRecord::builder(TOPIC).subscription("s").offset(1).producer("p", 7, 1);
+        let record = record.payload(&b"\0raw\xff"[..]).decoder(decoder(1, SchemaType::Bytes, "")).build();
+        connector(&folder, mapping).await.process_batch(vec![record]).await.unwrap();
+        let expected = if mapping.is_empty() { base64.clone() } else { json!({ "raw": base64 }) };
+        assert_eq!(files(&folder)[0].rows, [expected], "{mapping}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_stands_at_the_date_of_its_records() {
+    let folder = temporary("dates");
+    let at = |offset, time| {
+        let record = SinkRecord::builder(TOPIC).subscription("s").offset(offset).producer("p", 7, offset);
+        record.publish_time(time).payload(r#"{"country":"CH"}"#).build()
+    };
+    // One second before midnight in UTC, at midnight, and later that day.
+    let batch = vec![at(1, 1_517_961_599_000), at(2, 1_517_961_600_000), at(3, 1_517_966_773_840)];
+    let path = "path = 'date={publish_time:%Y-%m-%d}/country={/country}'\ncompression = 'zstd'\nmetadata = { offset = '_offset' }";
+    connector(&folder, path).await.process_batch(batch).await.unwrap();
+    let files = files(&folder);
+    assert_eq!(
+        names(&files),
+        [
+            "date=2018-02-06/country=CH/default+t+s+000000000001-000000000001+00000007.jsonl.zst",
+            "date=2018-02-07/country=CH/default+t+s+000000000002-000000000003+00000007.jsonl.zst"
+        ]
+    );
+    assert_eq!(files[1].rows[1], json!({ "country": "CH", "_offset": 3 }));
 }

@@ -34,16 +34,14 @@ def file_system(place):
             scheme="http",
             region="us-east-1",
         )
-    if kind == "azure":
-        return pyarrow.fs.AzureFileSystem(
-            account_name=place["account"],
-            account_key=place["key"],
-            blob_storage_authority=place["endpoint"],
-            dfs_storage_authority=place["endpoint"],
-            blob_storage_scheme="http",
-            dfs_storage_scheme="http",
-        )
-    return pyarrow.fs.GcsFileSystem(anonymous=True, scheme="http", endpoint_override=place["endpoint"])
+    return pyarrow.fs.AzureFileSystem(
+        account_name=place["account"],
+        account_key=place["key"],
+        blob_storage_authority=place["endpoint"],
+        dfs_storage_authority=place["endpoint"],
+        blob_storage_scheme="http",
+        dfs_storage_scheme="http",
+    )
 
 
 def rows(name, content):
