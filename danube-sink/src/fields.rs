@@ -92,7 +92,8 @@ impl Fields {
         })
     }
 
-    fn needs_payload(&self) -> bool {
+    /// Whether a field is of the payload.
+    pub(crate) fn needs_payload(&self) -> bool {
         self.fields.iter().any(|field| matches!(field, Field::Payload(_)))
     }
 

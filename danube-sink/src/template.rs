@@ -78,6 +78,18 @@ impl Template {
         })
     }
 
+    /// Whether it has a value of the payload, which a [tombstone](SinkRecord::is_tombstone) lacks.
+    ///
+    /// ```
+    /// use danube_sink::Template;
+    ///
+    /// let reads_payload = |template: &str| template.parse::<Template>().unwrap().reads_payload();
+    /// assert!(reads_payload("/users/{/id}") && !reads_payload("/users/{key}?from={attribute:region}"));
+    /// ```
+    pub fn reads_payload(&self) -> bool {
+        self.fields.needs_payload()
+    }
+
     /// The text with `wildcard` in place of each placeholder, as for a pattern of all names that the template can render.
     ///
     /// ```

@@ -195,13 +195,15 @@ impl Client {
         Ok(request)
     }
 
-    /// Health check: sends `HEAD` to a path behind the address. Any response counts as healthy, even 404, 405 or 501 of an API
-    /// that does not know `HEAD`; only 408, 425, 429, 502, 503 and 504 (temporarily unavailable), 401 and 407 (credential
-    /// refused), and a redirect to the same address with `https`, do not.
+    /// Health check: sends `HEAD` to a path behind the address. Any response counts as healthy, even 501 of an API that does not
+    /// know `HEAD`; only 408, 425, 429, 502, 503 and 504 (temporarily unavailable), 401 and 407 (credential refused), a redirect to
+    /// the same address with `https`, and 403, 404 and 405 to a path that is not empty, do not: the address of an API often is no
+    /// resource, but a path that is named for the check is one.
     ///
     /// # Errors
-    /// [`ConnectorError::Retryable`] if the API cannot be reached or is unavailable; [`ConnectorError::Fatal`] if it refuses the
-    /// credential or redirects to `https`; [`ConnectorError::Configuration`] if the path is not valid.
+    /// [`ConnectorError::Retryable`] if the API cannot be reached, is unavailable or does not have the path;
+    /// [`ConnectorError::Fatal`] if it refuses the credential or redirects to `https`; [`ConnectorError::Configuration`] if the path
+    /// is not valid.
     pub async fn is_there(&self, path: &str) -> ConnectorResult<()> {
         Ok(self.head(path).await??)
     }
@@ -210,8 +212,8 @@ impl Client {
     ///
     /// # Errors
     /// [`ConnectorError::Retryable`] if the API cannot be reached or is unavailable; [`ConnectorError::Initialization`] if its
-    /// certificate is not trusted or it refuses the credential; [`ConnectorError::Configuration`] if it redirects to `https`, or the
-    /// path is not valid.
+    /// certificate is not trusted, it refuses the credential or does not have the path; [`ConnectorError::Configuration`] if it
+    /// redirects to `https`, or the path is not valid.
     pub async fn is_there_at_start(&self, path: &str, help: &str) -> ConnectorResult<()> {
         self.head(path).await?.map_err(|failure| failure.context(help).at_start())
     }
@@ -227,6 +229,9 @@ impl Client {
         let (class, advice) = match answer.status.as_u16() {
             401 | 407 => (Unauthenticated, advice(Unauthenticated)),
             408 | 425 | 429 | 502..=504 => (Busy, advice(Busy)),
+            403..=405 if !path.is_empty() => {
+                (NotReady, "; the health check needs a path that answers HEAD: correct it, or leave it out")
+            }
             300..=399 if answer.redirects_to_https(url) => (Misconfigured, "; write `https` in `url`"),
             _ => return Ok(Ok(())),
         };

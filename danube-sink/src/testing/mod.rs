@@ -99,7 +99,7 @@
 //! | a second start continues where the first ended | records published in between are delivered, and none twice |
 //! | the target refuses everything ([`Subject::refuse_all`]) | the records are retried; none is rejected |
 //! | payloads of every type, to dead letters or skipped | empty payloads, text, bytes, other JSON and almost-JSON are rejected, or accepted and in the target ([`Subject::count`]); valid records between them are delivered; no error repeats a value |
-//! | hostile values in every field | each value of a JSON object payload, fifty at most and of an array the first two, is replaced by some thirty values of other types, ranges and encodings; they are accepted or rejected as above, and counted unless the subject is [idempotent](Subject::idempotent): its target may hold them as one record |
+//! | hostile values in every field | each value of a JSON object payload, fifty at most and of an array the first two, is replaced by some thirty values of other types, ranges and encodings, removed, and there twice under its name; they are accepted or rejected as above, and counted unless the subject is [idempotent](Subject::idempotent): its target may hold them as one record |
 //! | hostile keys and attributes | routing keys and attributes with quotes, braces, line breaks, NUL, of 12 KB: accepted or rejected as in the row above |
 //! | many invalid records in a batch | they do not take one attempt each |
 //! | the last version of a key stays ([`Subject::version`]) | also with one key several times in a batch, and after attempts that fail |

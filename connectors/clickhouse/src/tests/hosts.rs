@@ -1,7 +1,10 @@
 //! Several hosts, a cluster and asynchronous inserts, with scripted servers: the engines of the tests have none of them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use danube_sink::{
     ConnectorError, SinkConnector, SinkRecord,
+    schema::{DecodeOptions, Decoder, SchemaInfo, SchemaType},
     testing::{HttpReply, HttpRequest, HttpServer, from_toml},
 };
 
@@ -75,18 +78,43 @@ async fn without_another_host_the_answer_of_the_last_one_counts() {
 #[tokio::test]
 async fn tables_are_created_and_columns_are_added_on_the_cluster() {
     const MISSING: &str = "Code: 60. DB::Exception: Table default.t does not exist";
-    let server = HttpServer::start(|request| match request.text() {
-        text if text.starts_with("DESCRIBE") => HttpReply::status(200, COLUMNS),
-        text if text.starts_with("CREATE") => HttpReply::status(200, "host\t9000\t0\t\t0\t0\n"),
+    const DONE: &str = "host\t9000\t0\t\t0\t0\n";
+    const ADDED: &str = "{\"name\":\"m\",\"type\":\"Nullable(Int64)\",\"default_type\":\"\"}\n";
+    let has_more = AtomicBool::default();
+    let server = HttpServer::start(move |request| match request.text() {
+        text if text.starts_with("DESCRIBE") => {
+            let more = if has_more.load(Ordering::Relaxed) { ADDED } else { "" };
+            HttpReply::status(200, format!("{COLUMNS}{more}"))
+        }
+        text if text.starts_with("CREATE") => HttpReply::status(200, DONE),
+        text if text.starts_with("ALTER") => {
+            has_more.store(true, Ordering::Relaxed);
+            HttpReply::status(200, DONE)
+        }
         _ => HttpReply::status(200, ""),
     });
     let server = server.expect("a free port");
+    let has = |statement: &str| {
+        assert!(server.requests().iter().any(|request| request.text() == statement), "{:?}", server.requests());
+    };
     server.script([HttpReply::status(200, KNOWS), HttpReply::status(404, MISSING)]);
-    let mut connector = connector(&server.url(), "create = { columns = { n = 'UInt64' }, order_by = 'n' }");
+    let mapping = "on_new_field = 'add'\ncreate = { columns = { n = 'UInt64' }, order_by = 'n' }";
+    let mut connector = connector(&server.url(), mapping);
     connector.cluster = Some("{cluster}".to_owned());
     initialize(&mut connector).await.expect("the script");
-    let create = "CREATE TABLE IF NOT EXISTS `t` ON CLUSTER `{cluster}` (`n` UInt64) ENGINE = MergeTree ORDER BY n";
-    assert!(server.requests().iter().any(|request| request.text() == create), "{:?}", server.requests());
+    has("CREATE TABLE IF NOT EXISTS `t` ON CLUSTER `{cluster}` (`n` UInt64) ENGINE = MergeTree ORDER BY n");
+
+    let schema = SchemaInfo {
+        subject: "t".to_owned(),
+        version: 2,
+        schema_type: SchemaType::JsonSchema,
+        definition: r#"{"type":"object","properties":{"n":{"type":"integer"},"m":{"type":"integer"}}}"#.to_owned(),
+        fingerprint: String::new(),
+    };
+    let decoder = Decoder::new(schema, &DecodeOptions::default());
+    let record = SinkRecord::builder("/default/t").subscription("s").payload(r#"{"n":7,"m":8}"#).decoder(decoder);
+    connector.process_batch(vec![record.build()]).await.expect("the script");
+    has("ALTER TABLE `t` ON CLUSTER `{cluster}` ADD COLUMN `m` Nullable(Int64)");
 }
 
 #[tokio::test]

@@ -39,6 +39,9 @@ pub(crate) struct Endpoint {
     /// `json_array`, an array of `{record}` alone holds all records; otherwise the envelope is around each. Not for `bytes`.
     #[setting(example = ["{record}"])]
     pub(crate) envelope: Option<Envelope>,
+    /// What to do with a tombstone, an empty payload with a routing key: `delete` sends DELETE without a body. `path` then has the key
+    /// or an attribute, and neither it nor a header has a value of the payload. With `bytes`, `reject` sends the empty payload.
+    pub(crate) tombstones: Tombstones,
     /// Overrides the meaning of HTTP statuses for this mapping: `answers = { accept = [409] }`. It has precedence over the
     /// connector's `answers`.
     pub(crate) answers: Answers,
@@ -54,12 +57,24 @@ pub(crate) enum Body {
     Ndjson,
 }
 
+/// What to do with a tombstone, an empty payload with a routing key.
+#[derive(Setting, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Tombstones {
+    /// Reject it, since it is not JSON; `on_invalid_record` applies.
+    #[default]
+    Reject,
+    /// Delete what its path names.
+    Delete,
+}
+
 /// Method, URL and headers, which the records of one request have in common.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Head {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Whether its records are tombstones, by which it deletes: without a body.
+    pub(crate) is_deletion: bool,
 }
 
 /// The records of one request.
@@ -67,7 +82,30 @@ pub(crate) type Request<'t> = Group<'t, Endpoint, Head>;
 
 impl Endpoint {
     fn is_consistent(&self) -> Result<(), Diagnostic> {
-        Content::new(self).map(drop)
+        Content::new(self)?;
+        match self.tombstones {
+            Tombstones::Reject => Ok(()),
+            Tombstones::Delete => self.names_what_to_delete(),
+        }
+    }
+
+    /// Validates that a request for a tombstone can be made, and is for what the tombstone names alone.
+    fn names_what_to_delete(&self) -> Result<(), Diagnostic> {
+        let path = self.path.template();
+        let invalid = |message| {
+            let help = "write `{key}` or `{attribute:NAME}`, or remove `tombstones`";
+            Err(Diagnostic::of_key("tombstones", message, help))
+        };
+        if let Some(template) = [path].into_iter().chain(self.headers.templates()).find(|text| text.reads_payload()) {
+            return invalid(format!("a tombstone has no payload, of which `{template}` has a value"));
+        }
+        // DELETE for a path without these may delete everything.
+        match path.sample("a") == path.sample("b") {
+            true => {
+                invalid(format!("`path` does not say what to delete: `{path}` has neither the key nor an attribute"))
+            }
+            false => Ok(()),
+        }
     }
 
     /// The head of every request, if it has no values of records and there are records.
@@ -112,14 +150,20 @@ impl Endpoint {
     }
 
     fn head(&self, base: &Url, record: &SinkRecord) -> ConnectorResult<Head> {
+        let is_deletion = self.tombstones == Tombstones::Delete && record.is_tombstone();
+        Ok(Head {
+            method: if is_deletion { Method::DELETE } else { self.method_for(record)? },
+            url: self.path.behind(base, record)?,
+            headers: self.headers.fill(record)?.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            is_deletion,
+        })
+    }
+
+    fn method_for(&self, record: &SinkRecord) -> ConnectorResult<Method> {
         let method = self.method.fill(record, Some)?;
         let invalid =
             || ConnectorError::invalid_record(record, format!("its value of `{}` is not a method", self.method));
-        Ok(Head {
-            method: METHODS.into_iter().find(|known| known.as_str() == method).ok_or_else(invalid)?,
-            url: self.path.behind(base, record)?,
-            headers: self.headers.fill(record)?.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-        })
+        METHODS.into_iter().find(|known| known.as_str() == method).ok_or_else(invalid)
     }
 }
 

@@ -50,7 +50,8 @@ pub struct Http {
     requests_per_second: Option<u32>,
     /// Compression of request bodies.
     compression: Compression,
-    /// Path of the health check, which sends HEAD to it; appended to `url`.
+    /// Path of the health check, which sends HEAD to it; appended to `url`. The API must not answer 403, 404 or 405; without a path,
+    /// it may.
     #[setting(default = "", validate = is_constant_path)]
     health_path: String,
     /// Overrides the meaning of HTTP statuses: `answers = { accept = [409], retry = ["4xx"] }`.

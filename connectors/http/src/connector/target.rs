@@ -7,7 +7,7 @@ use danube_sink::{RecordId, TargetFailure::Busy, prelude::*};
 use crate::{
     Answers, Client,
     reqwest::{
-        self,
+        self, StatusCode,
         header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
     },
     usual,
@@ -97,7 +97,7 @@ impl Target {
         shown_url: &str,
         stopped: &AtomicBool,
     ) -> ConnectorResult<()> {
-        let Request { key: Head { method, url, headers }, mut batch } = request;
+        let Request { key: Head { method, url, headers, is_deletion }, mut batch } = request;
         if let Some(limit) = &self.rate_limit
             && (!limit.wait((batch.deadline() - self.client.timeout()).into()).await || stopped.load(Ordering::Relaxed))
         {
@@ -108,30 +108,35 @@ impl Target {
             }
             return batch.finish(later.into_result());
         }
-        let body = options.content.of(&mut batch)?;
+        let body = if is_deletion { None } else { Some(options.content.of(&mut batch)?) };
         let endpoint = batch.own();
         let key = match batch.records() {
             [record] => record.id().to_string(),
             records => RecordId::of_batch(records),
         };
         let key = HeaderValue::try_from(key).fatal("put a record's id into a header")?;
-        let defaults = [
-            (CONTENT_TYPE, HeaderValue::from_static(options.content.content_type)),
-            (options.idempotency_header.clone(), key),
-        ];
-        let mut all = HeaderMap::from_iter(defaults);
+        let mut all = HeaderMap::from_iter([(options.idempotency_header.clone(), key)]);
+        if body.is_some() {
+            all.insert(CONTENT_TYPE, HeaderValue::from_static(options.content.content_type));
+        }
         for (name, value) in headers {
             all.insert(name, value);
         }
         let what = format!("{method} {shown_url}");
         let key = all.get(options.idempotency_header).map(HeaderValue::as_bytes).unwrap_or_default();
         let this_try = self.unanswered.begin(format!("{method} {url} {}", String::from_utf8_lossy(key)));
-        let request = self.client.request(method, url).headers(all).body(body);
+        let request = self.client.request(method, url).headers(all);
+        let request = match body {
+            Some(body) => request.body(body),
+            None => request,
+        };
         let answer = self.client.send_noting(&what, request, &this_try.is_out).await?;
         let is_in_progress = this_try.answered(answer.status, answer.broke_off);
         let configured = endpoint.answers.meaning(answer.status).or_else(|| options.answers.meaning(answer.status));
         let meaning = configured.unwrap_or_else(|| match is_in_progress {
             true => Err(Busy),
+            // There is nothing to delete: a record of the key was never sent, or an earlier try had no answer.
+            false if is_deletion && matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE) => Ok(()),
             false => usual(answer.status, endpoint.filled_in()),
         });
         let mut excerpt = match meaning.is_ok() {

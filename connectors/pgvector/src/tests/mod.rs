@@ -7,10 +7,8 @@ use std::{
 
 use danube_sink::{
     ConnectorError, ConnectorResult, SinkConnector, SinkRecord,
-    dev::BrokerOptions,
     testing::{Prepared, Subject, conforms, from_toml},
 };
-use danube_sink_tests::{Broker, Ledger, Running, topic, until};
 use tokio_postgres::Client;
 
 use super::Pgvector;
@@ -22,7 +20,9 @@ mod server;
 mod deletes;
 mod ids;
 mod index;
+mod ledger;
 mod readme;
+mod rights;
 mod schemas;
 mod values;
 
@@ -202,34 +202,4 @@ impl Subject for Docs {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_conforms() {
     conforms(Docs(PostgresServer::start(Program::Pgvector), AtomicBool::default())).await.assert();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_lost_or_duplicated_when_the_server_is_killed() {
-    const RECORDS: u64 = 1500;
-    let server = PostgresServer::start(Program::Pgvector);
-    let broker = Broker::embedded(BrokerOptions { max_unacked_messages: 50, ..BrokerOptions::default() }).await;
-    let topic = topic("pgvector");
-    let producer = broker.producer(&topic, "producer", None).await;
-    let (sink, core) = configured(&server, &topic, "").unwrap();
-    let running = Running::start(sink, core, &broker).await;
-    let numbers: Vec<_> = (0..RECORDS).collect();
-    for number in &numbers {
-        let payload = format!(r#"{{"id":{number},"embedding":[{number},1,2]}}"#);
-        producer.send(payload.into_bytes(), None).await.unwrap();
-        match number {
-            400 => server.kill(),
-            800 => server.start_again(),
-            _ => {}
-        }
-    }
-    until("every record is acknowledged", || async {
-        let status = broker.embedded.as_ref().unwrap().subscription(&topic, "pgvector").unwrap();
-        status.backlog + status.in_flight == 0
-    })
-    .await;
-    running.stop().await;
-    let ids = texts(&server.client().await, "SELECT id FROM docs").await;
-    let held: Vec<_> = ids.iter().map(|id| id.parse().unwrap()).collect();
-    assert_eq!(Ledger::compare("pgvector, killed", &numbers, &held), Ledger::CLEAN);
 }

@@ -126,7 +126,7 @@ const MOST_REPLACED: usize = 50;
 /// First items of an array that are replaced: a vector has hundreds, which are of one kind.
 const ITEMS_REPLACED: usize = 2;
 
-/// Each value within a payload of the subject is replaced by each hostile value, and removed once.
+/// Each value within a payload of the subject is replaced by each hostile value, removed once, and there twice under its name once.
 pub(super) async fn hostile_values<S: Subject>(harness: &mut Harness<S>) -> Outcome {
     let own = serde_json::from_slice::<Value>(&harness.subject().payload(FOREIGN));
     let Some(own) = own.ok().filter(Value::is_object) else {
@@ -144,6 +144,7 @@ pub(super) async fn hostile_values<S: Subject>(harness: &mut Harness<S>) -> Outc
     }
     for (parent, name) in locations {
         payloads.push(without(&own, &parent, &name));
+        payloads.extend(twice(&own, &parent, &name));
         let values = VALUES.into_iter().chain([nested.as_str()]);
         payloads.extend(values.map(|value| with(&own, &parent, &name, value)));
     }
@@ -179,6 +180,12 @@ fn without(own: &Value, parent: &str, name: &str) -> Vec<u8> {
         _ => {}
     }
     changed.to_string().into_bytes()
+}
+
+/// Repeats a member of an object: a payload that has everything that the connector needs, and a name twice.
+fn twice(own: &Value, parent: &str, name: &str) -> Option<Vec<u8>> {
+    let value = own.pointer(parent)?.as_object()?.get(name)?;
+    Some(with(own, parent, name, &format!("{value},{}:{value}", Value::from(name))))
 }
 
 /// Replaces the value at a location, as text, since not every hostile value can be parsed.

@@ -60,6 +60,8 @@ pub(super) enum Flaw {
     DropsInvalidUncounted,
     /// It neither writes nor rejects records that are not from [`Subject::payload`].
     DropsHostile,
+    /// It neither writes nor rejects a record that has its number twice.
+    DropsRepeatedNames,
 }
 
 /// A list in memory that can be made unavailable.
@@ -221,6 +223,8 @@ impl SinkConnector for Lister {
             let is_own = record.key().is_some_and(|key| key.starts_with("key-"));
             match record.payload()["number"].as_u64() {
                 _ if self.list.flaw == Flaw::DropsHostile && !is_own => {}
+                _ if self.list.flaw == Flaw::DropsRepeatedNames && record.json().matches("\"number\":").count() > 1 => {
+                }
                 Some(number) if self.list.flaw != Flaw::RejectsItsOwn || number % 100 != 0 => numbers.push(number),
                 _ if matches!(self.list.flaw, Flaw::DropsInvalid | Flaw::DropsInvalidUncounted) => {}
                 _ if self.list.flaw == Flaw::RepeatsValues => drop(failure.reject(record, record.json())),

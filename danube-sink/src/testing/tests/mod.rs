@@ -148,6 +148,13 @@ async fn a_dropped_hostile_record_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_record_with_a_name_twice_is_found() {
+    let scenario = "hostile values in every field";
+    let report = conforms_in(List::new(Flaw::DropsRepeatedNames, false), &[scenario]).await;
+    finds(&report, scenario, "1 of ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_value_in_an_error_is_found() {
     let scenarios = ["payloads of every type, skipped", "hostile values in every field"];
     let report = report(Flaw::RepeatsValues, &scenarios).await;

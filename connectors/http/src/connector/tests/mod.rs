@@ -15,6 +15,7 @@ mod readme;
 mod requests;
 mod settings;
 mod statuses;
+mod tombstones;
 mod unavailable;
 
 use std::{ffi::OsString, path::Path};

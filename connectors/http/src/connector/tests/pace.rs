@@ -3,11 +3,11 @@
 use std::{io::Read, time::Instant};
 
 use danube_sink::{
-    SinkConnector,
+    SinkConnector, SinkRecord,
     testing::{HttpReply, HttpServer},
 };
 
-use super::{api::Api, connected, record, records, report, toml};
+use super::{TOPIC, api::Api, connected, record, records, report, toml};
 
 #[tokio::test]
 async fn a_compressed_body_is_what_it_was_and_no_value_of_it_is_in_an_error() {
@@ -20,7 +20,7 @@ async fn a_compressed_body_is_what_it_was_and_no_value_of_it_is_in_an_error() {
             "[http]\napi.url = '{}'\ncompression = '{encoding}'\n\n[[http.topic_mappings]]\ntopic = '{}'\n\
              subscription = 'http'\n",
             api.url(),
-            super::TOPIC
+            TOPIC
         );
         let mut sink = connected(&file, &[]).await;
         let payload = r#"{"city":"Zanzibar"}"#;
@@ -46,6 +46,33 @@ async fn requests_that_wait_for_the_limit_are_not_sent_to_a_busy_api() {
     let text = report(sink.process_batch(records(3)).await);
     assert!(text.contains("retry_after: Some(7s)") && text.contains("not tried by itself"), "{text}");
     assert_eq!(api.requests().len(), 1);
+}
+
+/// After an answer that says so, no further request of the batch begins: those that the API has received were in flight at once.
+#[tokio::test]
+async fn a_busy_api_has_half_as_many_requests_in_flight_and_one_more_after_each_batch_that_it_takes() {
+    const LINES: &str = "/default/lines";
+    let api = Api::start();
+    let lines = format!("[[http.topic_mappings]]\ntopic = '{LINES}'\nsubscription = 'http'\nbody = 'ndjson'");
+    let mut sink = connected(&toml(&api, "concurrency = 8", &format!("\n{lines}")), &[]).await;
+    let mut requests = async |topic: &str, status: u16| {
+        api.always(HttpReply::status(status, ""));
+        let before = api.requests().len();
+        let record = |offset| SinkRecord::builder(topic).offset(offset).payload("{}").build();
+        let answer = sink.process_batch((0..16).map(record).collect()).await;
+        assert_eq!(answer.is_ok(), status == 204, "{answer:?}");
+        api.requests().len() - before
+    };
+    api.wait_for(8);
+    assert_eq!(requests(TOPIC, 429).await, 8);
+    assert_eq!(requests(TOPIC, 429).await, 4);
+    // One request for the batch.
+    assert_eq!(requests(LINES, 429).await, 1);
+    assert_eq!(requests(LINES, 204).await, 1);
+    assert_eq!(requests(LINES, 204).await, 1);
+    assert_eq!(requests(TOPIC, 429).await, 3);
+    assert_eq!(requests(TOPIC, 204).await, 16);
+    assert_eq!(requests(TOPIC, 429).await, 2);
 }
 
 #[tokio::test]

@@ -129,6 +129,27 @@ async fn a_refused_credential_in_the_health_check_ends_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_health_path_that_the_api_does_not_have_ends_the_start_and_is_unhealthy_later() {
+    let api = Api::start();
+    let (text, secrets) = (toml(&api, "health_path = '/alive'", ""), [("HTTP_SECRET_PATH", "/s3cret")]);
+    for status in [200, 204, 301, 400, 418, 500, 501, 505] {
+        api.head(status);
+        connected(&text, &secrets).await.health_check().await.unwrap_or_else(|error| panic!("{status}: {error:?}"));
+    }
+    let running = connected(&text, &secrets).await;
+    for status in [403, 404, 405] {
+        api.head(status);
+        let (mut sink, core) = super::load(&text, &super::with(&secrets)).unwrap();
+        let error = sink.initialize(core).await.expect_err("not healthy");
+        assert!(matches!(error, ConnectorError::Initialization { .. }), "{error:?}");
+        let (text, head) = (error.report(), format!("HEAD {}/alive was answered {status}", api.url()));
+        assert!(text.contains(&head) && text.contains("`health_path`") && !text.contains("s3cret"), "{text}");
+        let answer = running.health_check().await;
+        assert!(matches!(answer, Err(ConnectorError::Retryable { .. })), "{status}: {answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn any_answer_to_the_health_check_is_healthy_but_unavailable_and_unauthorized() {
     let api = Api::start();
     for status in [200, 204, 301, 400, 403, 404, 405, 418, 500, 501, 505] {
