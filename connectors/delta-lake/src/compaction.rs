@@ -46,8 +46,14 @@ pub(crate) async fn compact(state: &DeltaTable, after: usize) -> DeltaResult<Opt
         let mut rows = 0;
         let mut batches = reader.read_file(file.object_store_path()).await?;
         while let Some(batch) = batches.try_next().await? {
-            // All batches of a file have the same columns.
-            let Some(batch) = conformed(&batch, &schema) else { break };
+            let Some(batch) = conformed(&batch, &schema) else {
+                if rows > 0 {
+                    // The writer has the rows before it, and the file's removal would lose those after it.
+                    let why = "a row of a file has no value for a column that requires one";
+                    return Err(DeltaTableError::Generic(why.to_owned()));
+                }
+                break;
+            };
             rows += batch.num_rows();
             unbounded.note(&batch);
             writer.write_partition(batch, &partition, WriteMode::Default).await?;
@@ -103,7 +109,8 @@ fn without(schema: &Schema, partition_columns: &[String]) -> SchemaRef {
     Schema::new(columns.collect::<Vec<_>>()).into()
 }
 
-/// The rows with the table's columns; `None` for a file with columns of other types, such as one of another writer.
+/// The rows with the table's columns; `None` for a file with columns of other types, such as one of another writer, and for rows
+/// without a value for a column that requires one.
 fn conformed(batch: &RecordBatch, schema: &SchemaRef) -> Option<RecordBatch> {
     let is_known = |column: &String| schema.field_with_name(column).is_ok();
     if !batch.schema().fields().iter().all(|column| is_known(column.name())) {
@@ -114,4 +121,56 @@ fn conformed(batch: &RecordBatch, schema: &SchemaRef) -> Option<RecordBatch> {
         None => column.is_nullable().then(|| new_null_array(column.data_type(), batch.num_rows())),
     });
     RecordBatch::try_new(SchemaRef::clone(schema), columns.collect::<Option<_>>()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, fs, sync::Arc};
+
+    use deltalake::{
+        StructField, StructType,
+        arrow::array::{ArrayRef, Int64Array},
+        ensure_table_uri,
+        kernel::{Add, DataType},
+        operations::create::CreateBuilder,
+        parquet::arrow::ArrowWriter,
+    };
+
+    use super::*;
+    use crate::tests::common::folder;
+
+    /// A table with the column `n` of integers, without nulls, and a file of each array, as another writer may have added it: the log
+    /// does not have the number of its rows.
+    async fn table(name: &str, files: impl IntoIterator<Item = ArrayRef>) -> DeltaTable {
+        let folder = folder(name).join("table");
+        fs::create_dir_all(&folder).unwrap();
+        let schema = StructType::try_new([StructField::new("n", DataType::LONG, false)]).unwrap();
+        let create = CreateBuilder::new().with_location(ensure_table_uri(folder.to_str().unwrap()).unwrap());
+        let mut table = create.with_columns(schema.fields().cloned()).await.unwrap();
+        for (number, values) in files.into_iter().enumerate() {
+            let path = format!("{number}.parquet");
+            let rows = RecordBatch::try_from_iter([("n", values)]).unwrap();
+            let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), None).unwrap();
+            writer.write(&rows).unwrap();
+            let bytes = writer.into_inner().unwrap();
+            fs::write(folder.join(&path), &bytes).unwrap();
+            let (size, modification_time) = (bytes.len().try_into().unwrap(), number.try_into().unwrap());
+            let file = Add { path, size, modification_time, data_change: true, ..Add::default() };
+            log::commit(&mut table, vec![file], &HashMap::new()).await.unwrap();
+        }
+        table
+    }
+
+    fn numbers(values: impl IntoIterator<Item = Option<i64>>) -> ArrayRef {
+        Arc::new(values.into_iter().collect::<Int64Array>())
+    }
+
+    /// The reader gives a file in several batches.
+    #[tokio::test]
+    async fn a_file_whose_last_row_does_not_conform_loses_none() {
+        let rows = (0..5_000).map(Some).chain([None]);
+        let table = table("compaction-null", [numbers([Some(1)]), numbers(rows), numbers([Some(2)])]).await;
+        let error = compact(&table, 2).await.expect_err("a null in a column without nulls");
+        assert!(error.to_string().contains("no value for a column that requires one"), "{error}");
+    }
 }
