@@ -78,7 +78,7 @@ impl Server {
         records: &[SinkRecord],
         is_current: bool,
     ) -> Option<Result<(), Failure>> {
-        let encoded = native::encoded(columns, parts, is_current, target.table.columns.is_none())?;
+        let encoded = native::encoded(target.table, columns, parts, is_current)?;
         Some(self.send(target, &encoded.insert(Format::Native, records, Some(columns)), false).await)
     }
 

@@ -131,6 +131,11 @@ impl Table {
         self.metadata.differ_from(self.columns.iter().flat_map(BTreeMap::keys).map(String::as_str))
     }
 
+    /// Whether rows may have a value for a column of the table: JSON has all of these, with or without a name in the statement.
+    pub(super) fn may_fill(&self, column: &str) -> bool {
+        self.columns.is_none() || self.named_columns().any(|named| named == column)
+    }
+
     /// The columns that the mapping names, metadata included.
     pub(super) fn named_columns(&self) -> impl Iterator<Item = &str> {
         self.columns.iter().flat_map(BTreeMap::keys).map(String::as_str).chain(self.metadata.names())

@@ -42,10 +42,36 @@ async fn a_value_that_a_record_does_not_have_is_the_tables_default() {
         let expected = "0\td\t\\N\td\t[1]\t0\t\tc\n1\tx\t\\N\t\\N\t[1]\t0\té\tc\n2\t\t\\N\ty\t[1]\t0\t\tc\n3\td\t\\N\td\t[1]\t0\t\tc\n\
                         4\td\tx\td\t[1]\t7\t\tc\n5\tx\t\\N\td\t[]\t0\t\tc\n6\td\t\\N\td\t[1]\t0\t\tc";
         assert_eq!(server.ask(rows), expected, "{format}");
-        if !format.contains("arrow") {
-            assert_eq!(server.ask(of_date32), "1970-01-01\t1970-01-01", "{format}");
-        }
+        assert_eq!(server.ask(of_date32), "1970-01-01\t1970-01-01", "{format}");
         server.ask("TRUNCATE TABLE t");
+    }
+}
+
+/// The server stores 1900-01-01 in a column that the statement does not name, and 1970-01-01 for a value that a row lacks.
+#[tokio::test]
+async fn a_missing_date_does_not_depend_on_the_other_records_of_the_batch() {
+    let server = Process::start_of(Engine::Current);
+    for (kind, value, stored) in [
+        ("Date32", r#""2018-02-07""#, ["1970-01-01", "2018-02-07"]),
+        ("Tuple(x Date32)", r#"{"x":"2018-02-07"}"#, ["('1970-01-01')", "('2018-02-07')"]),
+        ("Tuple(x UInt8)", r#"{"x":7}"#, ["(0)", "(7)"]),
+        ("Date32 DEFAULT '2000-01-01'", r#""2018-02-07""#, ["2000-01-01", "2018-02-07"]),
+    ] {
+        server.ask("DROP TABLE IF EXISTS t");
+        server.ask(&format!("CREATE TABLE t (n UInt64, d {kind}) ENGINE = MergeTree ORDER BY n"));
+        for (format, columns) in
+            FORMATS.iter().flat_map(|format| [(format, ""), (format, "columns = { n = '/n', d = '/d' }")])
+        {
+            let mut connector = started(&server, &format!("{format}\n{columns}")).await;
+            let with_value = format!(r#"{{"n":3,"d":{value}}}"#);
+            for payloads in [&[r#"{"n":1}"#][..], &[r#"{"n":2}"#, &with_value]] {
+                connector.process_batch(records(payloads)).await.expect("rows");
+            }
+            let [missing, given] = stored;
+            let expected = format!("1\t{missing}\n2\t{missing}\n3\t{given}");
+            assert_eq!(server.ask("SELECT n, d FROM t ORDER BY n FORMAT TSV"), expected, "{kind} {format} {columns}");
+            server.ask("TRUNCATE TABLE t");
+        }
     }
 }
 
