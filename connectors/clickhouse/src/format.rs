@@ -121,7 +121,8 @@ impl Server {
             Format::ArrowStream => {
                 let batches: Option<Vec<_>> = batches.into_iter().collect();
                 let stream = batches.and_then(|batches| Converter::new(target.table, columns).stream(&batches));
-                if let Some(stream) = stream {
+                if let Some(stream) = stream.filter(|stream| target.table.has_room_for(stream.columns.iter().copied()))
+                {
                     let insert = stream.insert(Format::ArrowStream, records, Some(columns));
                     return self.send_and_judge(target, &insert).await;
                 }

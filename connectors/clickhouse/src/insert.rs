@@ -71,10 +71,12 @@ impl Server {
         #[cfg(feature = "arrow")]
         if table.format == Format::ArrowStream {
             let stream = Converter::new(table, &columns).empty_stream().map_err(misconfigured)?;
-            let inserted = self.send(target, &stream.insert(Format::ArrowStream, &[], None), false).await;
-            inserted.map_err(|failure| {
-                failure.context(format!("insert into the table {shown} as ArrowStream")).at_start()
-            })?;
+            if table.has_room_for(stream.columns.iter().copied()) {
+                let inserted = self.send(target, &stream.insert(Format::ArrowStream, &[], None), false).await;
+                inserted.map_err(|failure| {
+                    failure.context(format!("insert into the table {shown} as ArrowStream")).at_start()
+                })?;
+            }
         }
         Ok(opened)
     }

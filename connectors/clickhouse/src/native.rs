@@ -105,7 +105,7 @@ pub(super) fn encoded<'c>(
             filled.push((index, column));
         }
     }
-    if filled.is_empty() {
+    if filled.is_empty() || !table.has_room_for(filled.iter().map(|(_, column)| column.name.as_str())) {
         return None;
     }
     let mut bytes = Vec::with_capacity(size);

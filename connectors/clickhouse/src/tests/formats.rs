@@ -75,6 +75,28 @@ async fn a_missing_date_does_not_depend_on_the_other_records_of_the_batch() {
     }
 }
 
+/// `Native` and `ArrowStream` name their columns in the URL, which proxies limit to 8 KiB.
+#[tokio::test]
+async fn rows_with_more_columns_than_a_url_has_room_for_are_sent_as_json() {
+    let names: Vec<_> = (0..300).map(|number| format!("a_column_of_many_{number:03}")).collect();
+    let columns: Vec<_> = names.iter().map(|name| (name.as_str(), "UInt8", "")).collect();
+    let row = |columns: usize| {
+        let members: Vec<_> = names.iter().take(columns).map(|name| format!(r#""{name}":1"#)).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    for format in FORMATS {
+        let server = with_columns("input_format_native_allow_types_conversion\nformat ArrowStream\n", &columns);
+        let mut connector = connector(&server.url(), format);
+        initialize(&mut connector).await.expect("the script");
+        for columns in [100, 300] {
+            connector.process_batch(records([row(columns)])).await.expect("the script");
+        }
+        assert_inserted(&server, "FORMAT JSONEachRow");
+        let longest = server.requests().iter().map(|request| request.uri.len()).max();
+        assert!(longest.is_some_and(|longest| longest < 8 * 1024), "{format}: {longest:?}");
+    }
+}
+
 /// Every type that `Native` carries, with values of each. `unchanged` compares what is then in the table.
 #[tokio::test]
 async fn types_and_values_go_as_native_blocks_where_these_carry_them() {
