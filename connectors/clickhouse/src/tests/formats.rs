@@ -282,6 +282,8 @@ async fn values_that_similar_types_share_wait_for_the_columns() {
         ("Array(Enum8('a' = 1, 'b' = 2))", "Array(Enum8('b' = 1, 'a' = 2))", "[\"a\"]", Some("['a']")),
         ("Nullable(String)", "String", "null", None),
         ("Decimal(9, 2)", "Decimal(5, 2)", "1234567.89", None),
+        ("Decimal(9, 2)", "Decimal(3, 2)", "99", None),
+        ("Decimal(9, 2)", "Decimal(3, 2)", "9.9", Some("9.9")),
         ("UInt8", "Bool", "7", None),
     ] {
         let create = |kind: &str| {
