@@ -153,9 +153,11 @@ impl Table {
     }
 }
 
-/// The statement that reads a table's columns.
-pub(super) fn describe_statement(name: &TableName) -> String {
-    format!("DESCRIBE TABLE {} FORMAT JSONEachRow", name.quoted())
+/// The statement that reads a table's columns. On a server that `can_be_compact`, a user's profile may ask for their names and types alone,
+/// without which of them have a default.
+pub(super) fn describe_statement(name: &TableName, can_be_compact: bool) -> String {
+    let settings = if can_be_compact { " SETTINGS describe_compact_output = 0" } else { "" };
+    format!("DESCRIBE TABLE {} FORMAT JSONEachRow{settings}", name.quoted())
 }
 
 /// The statement that adds a column.

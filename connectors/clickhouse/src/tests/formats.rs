@@ -97,6 +97,20 @@ async fn rows_with_more_columns_than_a_url_has_room_for_are_sent_as_json() {
     }
 }
 
+/// A profile may say that `DESCRIBE` answers with names and types alone.
+#[tokio::test]
+async fn a_default_is_known_whatever_the_profile_says_of_describe() {
+    let server = Process::start_of(Engine::Current);
+    server.ask("CREATE TABLE t (n UInt64, s String DEFAULT 'd') ENGINE = MergeTree ORDER BY n");
+    server.ask("SET describe_compact_output = 1");
+    for format in FORMATS {
+        let mut connector = started(&server, format).await;
+        connector.process_batch(records([r#"{"n":1,"s":"x"}"#, r#"{"n":2}"#])).await.expect("rows");
+        assert_eq!(server.ask("SELECT * FROM t ORDER BY n FORMAT TSV"), "1\tx\n2\td", "{format}");
+        server.ask("TRUNCATE TABLE t");
+    }
+}
+
 /// Every type that `Native` carries, with values of each. `unchanged` compares what is then in the table.
 #[tokio::test]
 async fn types_and_values_go_as_native_blocks_where_these_carry_them() {
