@@ -6,8 +6,8 @@
 //!         a value that Arrow reads differently, or does not have: None, and the batch is sent as JSON
 //! ```
 //!
-//! A record without a value for a column is null in Arrow, which the server replaces by the type's default. So a column whose own
-//! default would count is carried only if all records have a value for it, or none.
+//! A record without a value for a column is null in Arrow, which the server replaces by the type's default, but not in a tuple. So a
+//! column whose own default would count, and a tuple, is carried only if all records have a value for it, or none.
 
 mod cells;
 
@@ -42,7 +42,7 @@ pub(super) struct Converter<'c> {
 impl<'c> Converter<'c> {
     pub(super) fn new(table: &Table, columns: &'c Columns) -> Self {
         let is_missing = |name: &str| columns.index(name).is_none();
-        let filled = filled(table, columns);
+        let filled: Vec<_> = columns.iter().filter(|column| table.may_fill(&column.name)).collect();
         // The server reports a missing column when it gets JSON.
         let schema = if table.named_columns().any(is_missing) { None } else { schema(&filled) };
         let indices = filled.iter().filter_map(|column| columns.index(&column.name)).collect();
@@ -84,7 +84,13 @@ impl<'c> Converter<'c> {
             if column.has_default && nulls > 0 && (is_nullable || nulls < rows) {
                 return None;
             }
-            if nulls < rows {
+            // With JSON, the rows would lack it, not the statement.
+            let is_kept = nulls < rows || !column.has_default && column.kind.has_two_defaults();
+            // In a tuple that is null, the parts are null, which the server does not take.
+            if is_kept && nulls > 0 && matches!(column.kind, ColumnType::Tuple(_)) {
+                return None;
+            }
+            if is_kept {
                 kept.push(index);
             }
         }
@@ -151,13 +157,6 @@ fn written(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowErr
     let mut writer = StreamWriter::try_new(Vec::with_capacity(bytes), schema)?;
     batches.iter().try_for_each(|batch| writer.write(batch))?;
     writer.into_inner()
-}
-
-/// The columns that the rows of a mapping may have.
-fn filled<'c>(table: &Table, columns: &'c Columns) -> Vec<&'c Column> {
-    let named: Vec<_> = table.named_columns().collect();
-    let is_filled = |column: &&Column| table.columns.is_none() || named.contains(&column.name.as_str());
-    columns.iter().filter(is_filled).collect()
 }
 
 fn schema(filled: &[&Column]) -> Option<SchemaRef> {

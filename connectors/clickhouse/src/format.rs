@@ -78,7 +78,7 @@ impl Server {
         records: &[SinkRecord],
         is_current: bool,
     ) -> Option<Result<(), Failure>> {
-        let encoded = native::encoded(columns, parts, is_current, target.table.columns.is_none())?;
+        let encoded = native::encoded(target.table, columns, parts, is_current)?;
         Some(self.send(target, &encoded.insert(Format::Native, records, Some(columns)), false).await)
     }
 
@@ -121,7 +121,8 @@ impl Server {
             Format::ArrowStream => {
                 let batches: Option<Vec<_>> = batches.into_iter().collect();
                 let stream = batches.and_then(|batches| Converter::new(target.table, columns).stream(&batches));
-                if let Some(stream) = stream {
+                if let Some(stream) = stream.filter(|stream| target.table.has_room_for(stream.columns.iter().copied()))
+                {
                     let insert = stream.insert(Format::ArrowStream, records, Some(columns));
                     return self.send_and_judge(target, &insert).await;
                 }

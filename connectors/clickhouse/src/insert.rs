@@ -71,10 +71,12 @@ impl Server {
         #[cfg(feature = "arrow")]
         if table.format == Format::ArrowStream {
             let stream = Converter::new(table, &columns).empty_stream().map_err(misconfigured)?;
-            let inserted = self.send(target, &stream.insert(Format::ArrowStream, &[], None), false).await;
-            inserted.map_err(|failure| {
-                failure.context(format!("insert into the table {shown} as ArrowStream")).at_start()
-            })?;
+            if table.has_room_for(stream.columns.iter().copied()) {
+                let inserted = self.send(target, &stream.insert(Format::ArrowStream, &[], None), false).await;
+                inserted.map_err(|failure| {
+                    failure.context(format!("insert into the table {shown} as ArrowStream")).at_start()
+                })?;
+            }
         }
         Ok(opened)
     }
@@ -129,7 +131,8 @@ impl Server {
             made = Some(rows);
         }
         // A task of its own reads the columns while this one makes rows, for those that the table most likely still has.
-        let (server, statement, hidden) = (Arc::clone(self), describe_statement(target.name), target.hidden());
+        let (server, statement, hidden) =
+            (Arc::clone(self), describe_statement(target.name, self.has_compact_output), target.hidden());
         let describing = tokio::spawn(async move { server.query(&statement, hidden).await });
         // The tasks that send the statement may wait for this thread.
         yield_now().await;
@@ -204,10 +207,7 @@ impl Server {
     async fn is_at_fault(&self, target: Target<'_>, columns: &Columns, failure: &Failure) -> bool {
         target.by_content
             && is_of_table(failure)
-            && self
-                .query(&describe_statement(target.name), target.hidden())
-                .await
-                .is_ok_and(|described| columns.is_current(&described))
+            && self.read_description(target).await.is_ok_and(|described| columns.is_current(&described))
     }
 
     /// Inserts no rows. The statement always names the metadata columns, so that the server checks that they exist.
@@ -234,14 +234,18 @@ impl Server {
             Err(failure) if makes_no_table(&failure) => Ok(None),
             created => {
                 created?;
-                self.query(&describe_statement(target.name), target.hidden()).await.map(Some)
+                self.read_description(target).await.map(Some)
             }
         }
     }
 
+    async fn read_description(&self, target: Target<'_>) -> Result<String, Failure> {
+        self.query(&describe_statement(target.name, self.has_compact_output), target.hidden()).await
+    }
+
     /// Reads the columns of a table.
     pub(super) async fn describe(&self, target: Target<'_>) -> Result<Arc<Columns>, Failure> {
-        let described = self.query(&describe_statement(target.name), target.hidden()).await?;
+        let described = self.read_description(target).await?;
         self.read(target, described)
     }
 

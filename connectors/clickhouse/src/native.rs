@@ -15,11 +15,7 @@ mod cells;
 use std::{ops::Range, str};
 
 use self::cells::{Cells, put_length};
-use super::{
-    column::{ColumnType, Columns},
-    row::Collector,
-    server::Encoded,
-};
+use super::{column::Columns, row::Collector, server::Encoded, table::Table};
 
 /// Rows of a part of a batch.
 #[derive(Debug)]
@@ -83,13 +79,12 @@ impl Collector for Reader<'_> {
 
 /// The block of a batch; `None` if the format does not carry the rows as they are.
 ///
-/// If the columns are not `is_current`, they may have another default by now, or a type that the server takes for the same. Rows that
-/// are `is_whole` name no columns in JSON.
+/// If the columns are not `is_current`, they may have another default by now, or a type that the server takes for the same.
 pub(super) fn encoded<'c>(
+    table: &Table,
     columns: &'c Columns,
     parts: &[&Block],
     is_current: bool,
-    is_whole: bool,
 ) -> Option<Encoded<'c>> {
     let rows: usize = parts.iter().map(|part| part.rows).sum();
     let of_parts: Vec<_> = parts.iter().map(|part| part.cells.as_ref()).collect::<Option<_>>()?;
@@ -99,8 +94,9 @@ pub(super) fn encoded<'c>(
         let cells = || of_parts.iter().filter_map(|cells| cells[index].as_ref());
         let values: usize = cells().map(Cells::values).sum();
         let is_partly = values > 0 && values < rows;
-        // What a statement does not name has another default, 1900-01-01, than what a row of JSON leaves out.
-        let is_zero = is_whole && values == 0 && !column.has_default && column.kind == ColumnType::Date32;
+        // With JSON, the rows would lack it, not the statement.
+        let is_zero =
+            values == 0 && !column.has_default && column.kind.has_two_defaults() && table.may_fill(&column.name);
         let may_differ = !is_current && (is_partly || is_zero || cells().any(Cells::are_exact));
         if may_differ || is_partly && column.has_default {
             return None;
@@ -109,7 +105,7 @@ pub(super) fn encoded<'c>(
             filled.push((index, column));
         }
     }
-    if filled.is_empty() {
+    if filled.is_empty() || !table.has_room_for(filled.iter().map(|(_, column)| column.name.as_str())) {
         return None;
     }
     let mut bytes = Vec::with_capacity(size);

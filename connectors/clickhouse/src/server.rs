@@ -45,6 +45,8 @@ pub(super) struct Server {
     has_tokens: bool,
     /// Whether it deduplicates what it writes into each materialised view by itself, with a token of its own.
     has_view_deduplication: bool,
+    /// Whether it has the setting `describe_compact_output`.
+    pub(super) has_compact_output: bool,
     /// Its name of the setting by which a `Distributed` table answers when the shards have the rows.
     distributed: Option<&'static str>,
     /// Whether it compares the types of `Native` with those of a table.
@@ -109,6 +111,7 @@ impl Server {
             has_async_deduplication: false,
             has_tokens: false,
             has_view_deduplication: false,
+            has_compact_output: false,
             distributed: None,
             has_native: false,
             has_arrow: false,
@@ -119,7 +122,13 @@ impl Server {
                 "Batches that were sent as JSON because `format` does not carry them",
             )?,
         };
-        let settings = ["async_insert", "async_insert_deduplicate", "insert_deduplication_token", CONVERSION];
+        let settings = [
+            "async_insert",
+            "async_insert_deduplicate",
+            "insert_deduplication_token",
+            "describe_compact_output",
+            CONVERSION,
+        ];
         let settings: Vec<_> =
             settings.iter().chain(&OF_VIEWS).chain(&DISTRIBUTED).map(|name| format!("'{name}'")).collect();
         let known = format!(
@@ -139,6 +148,7 @@ impl Server {
         server.has_async_deduplication = has("async_insert_deduplicate");
         server.has_tokens = has("insert_deduplication_token");
         server.has_view_deduplication = OF_VIEWS.into_iter().all(has);
+        server.has_compact_output = has("describe_compact_output");
         server.distributed = DISTRIBUTED.into_iter().find(|name| has(name));
         server.has_native = has(CONVERSION);
         server.has_arrow = has("format ArrowStream");

@@ -9,6 +9,9 @@ use super::{
     name::{TableName, quoted},
 };
 
+/// The most bytes of an insert's URL for the names of columns: many proxies take 8 KiB of a URL, and settings are in it, too.
+const NAMES_IN_URL: usize = 6 * 1024;
+
 /// How a missing table is created.
 #[derive(Setting, Debug)]
 pub(crate) struct Create {
@@ -131,15 +134,30 @@ impl Table {
         self.metadata.differ_from(self.columns.iter().flat_map(BTreeMap::keys).map(String::as_str))
     }
 
+    /// Whether rows may have a value for a column of the table: JSON has all of these, with or without a name in the statement.
+    pub(super) fn may_fill(&self, column: &str) -> bool {
+        self.columns.is_none() || self.named_columns().any(|named| named == column)
+    }
+
+    /// Whether an insert in another format than JSON has room for these columns in its URL. With `columns`, JSON names as many.
+    pub(super) fn has_room_for<'c>(&self, columns: impl IntoIterator<Item = &'c str>) -> bool {
+        // Backticks, comma and space are encoded, and so may be each byte of a name.
+        let encoded = |byte: u8| if byte.is_ascii_alphanumeric() || byte == b'_' { 1 } else { 3 };
+        let lengths = columns.into_iter().map(|name| name.bytes().map(encoded).sum::<usize>() + "%60%60%2C+".len());
+        self.columns.is_some() || lengths.sum::<usize>() <= NAMES_IN_URL
+    }
+
     /// The columns that the mapping names, metadata included.
     pub(super) fn named_columns(&self) -> impl Iterator<Item = &str> {
         self.columns.iter().flat_map(BTreeMap::keys).map(String::as_str).chain(self.metadata.names())
     }
 }
 
-/// The statement that reads a table's columns.
-pub(super) fn describe_statement(name: &TableName) -> String {
-    format!("DESCRIBE TABLE {} FORMAT JSONEachRow", name.quoted())
+/// The statement that reads a table's columns. On a server that `can_be_compact`, a user's profile may ask for their names and types alone,
+/// without which of them have a default.
+pub(super) fn describe_statement(name: &TableName, can_be_compact: bool) -> String {
+    let settings = if can_be_compact { " SETTINGS describe_compact_output = 0" } else { "" };
+    format!("DESCRIBE TABLE {} FORMAT JSONEachRow{settings}", name.quoted())
 }
 
 /// The statement that adds a column.

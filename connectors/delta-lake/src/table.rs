@@ -1,7 +1,7 @@
 //! One Delta table: opens or creates it, and appends records.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs, io, mem,
     path::Path,
     time::{Duration, Instant},
@@ -56,6 +56,8 @@ pub(crate) struct Table {
     awaited: AwaitedColumn,
     /// Commits since small files were looked for; `MAX` before that, for a table has those of before it was opened.
     commits: usize,
+    /// Files that no compaction joins, by path.
+    left_alone: HashSet<String>,
     /// Whether a commit since the last checkpoint is one that the table wants a checkpoint of.
     wants_checkpoint: bool,
     /// The checkpoint and the cleanup that run, and whether they have removed files of the log; no others begin meanwhile.
@@ -84,6 +86,7 @@ impl Table {
             deduplication,
             awaited,
             commits,
+            left_alone: HashSet::new(),
             wants_checkpoint,
             checkpoint: None,
         })
@@ -319,7 +322,8 @@ impl Table {
     async fn maintained(&mut self, mut state: DeltaTable, target: &Target, deadline: Instant) -> Option<DeltaTable> {
         if let Some(after) = target.compact_after.filter(|after| self.commits >= *after) {
             self.commits = 0;
-            let joined = self.in_time(compact(&state, after), deadline, "small files are not joined").await?;
+            let compaction = compact(&state, &self.shown, after, &mut self.left_alone);
+            let joined = in_time(&self.shown, compaction, deadline, "small files are not joined").await?;
             if let Some(joined) = joined {
                 state = joined;
                 self.commit = self.read_back(&state, deadline).await;
@@ -357,24 +361,24 @@ impl Table {
 
     /// The commit that was just made, from the log; `None` if that fails, so that the next batch reads the whole log.
     async fn read_back(&self, state: &DeltaTable, deadline: Instant) -> Option<Bytes> {
-        self.in_time(last_commit(state), deadline, "the commit cannot be read back").await.flatten()
+        in_time(&self.shown, last_commit(state), deadline, "the commit cannot be read back").await.flatten()
     }
+}
 
-    /// The result of what follows a commit, in half of the time that is left; `None` if it fails.
-    async fn in_time<T>(
-        &self,
-        work: impl Future<Output = DeltaResult<T>>,
-        deadline: Instant,
-        failed: &str,
-    ) -> Option<T> {
-        let why = match tokio::time::timeout(half_of_time(deadline), work).await {
-            Ok(Ok(result)) => return Some(result),
-            Ok(Err(error)) => maintenance_error(&error),
-            Err(_) => "it takes longer than half of the time that `write_timeout_ms` leaves".to_owned(),
-        };
-        warn!(table = self.shown, error = why, "{failed}");
-        None
-    }
+/// The result of what follows a commit, in half of the time that is left; `None` if it fails.
+async fn in_time<T>(
+    shown: &str,
+    work: impl Future<Output = DeltaResult<T>>,
+    deadline: Instant,
+    failed: &str,
+) -> Option<T> {
+    let why = match tokio::time::timeout(half_of_time(deadline), work).await {
+        Ok(Ok(result)) => return Some(result),
+        Ok(Err(error)) => maintenance_error(&error),
+        Err(_) => "it takes longer than half of the time that `write_timeout_ms` leaves".to_owned(),
+    };
+    warn!(table = shown, error = why, "{failed}");
+    None
 }
 
 fn half_of_time(deadline: Instant) -> Duration {

@@ -52,6 +52,16 @@ pub(crate) enum ColumnType {
 const BFLOAT16: f64 = 3.389_531_389_251_535_5e38;
 
 impl ColumnType {
+    /// Whether the type's default depends on the statement: the server stores 1970-01-01 for a value that a row lacks, and 1900-01-01
+    /// in a column that the statement does not name.
+    pub(crate) fn has_two_defaults(&self) -> bool {
+        match self {
+            Self::Date32 => true,
+            Self::Tuple(elements) => elements.iter().any(|(_, kind)| kind.has_two_defaults()),
+            _ => false,
+        }
+    }
+
     /// Parses a type name of ClickHouse, on a server in this time zone.
     pub(crate) fn of(text: &str, zone: &str) -> Self {
         let text = text.trim();

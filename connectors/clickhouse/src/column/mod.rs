@@ -66,7 +66,6 @@ pub(crate) struct Column {
 struct Described {
     name: String,
     r#type: String,
-    #[serde(default)]
     default_type: String,
 }
 

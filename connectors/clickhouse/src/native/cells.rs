@@ -301,14 +301,14 @@ impl Form {
         match self {
             // `Bool` has 0 and 1.
             Self::Unsigned { bytes: 1 } => !matches!(json, "0" | "1"),
-            // Decimals of one size and scale are alike, whatever their precision.
+            // Decimals of one size and scale are alike, whatever their precision: not each has room for all digits.
             Self::Decimal { bytes, behind } => {
                 let least = match bytes {
                     4 => 1,
                     8 => 10,
                     _ => 19,
                 };
-                json.bytes().filter(u8::is_ascii_digit).count() > least.max(*behind)
+                json.trim_start_matches(['-', '0']).split('.').next().map_or(0, str::len) + behind > least.max(*behind)
             }
             _ => false,
         }

@@ -174,7 +174,7 @@ async fn a_database_that_creates_no_tables_rejects_its_records() {
 /// One tenant's table that the user may not see, alter or write, or whose view is broken, must not hold up the others.
 #[tokio::test]
 async fn a_table_that_is_refused_alone_rejects_its_records() {
-    const ALTERED: &str = r#"{"name":"id","type":"Int64"}"#;
+    const ALTERED: &str = r#"{"name":"id","type":"Int64","default_type":""}"#;
     for (step, code, is_rejected) in [
         ("DESCRIBE", 497, true),
         ("DESCRIBE", 291, true),
@@ -200,7 +200,9 @@ async fn a_table_that_is_refused_alone_rejects_its_records() {
                     () if is_of_b && is_altered && described.fetch_add(1, Relaxed) > 0 => {
                         HttpReply::status(200, ALTERED)
                     }
-                    () if statement.contains("DESCRIBE") => HttpReply::status(200, r#"{"name":"id","type":"UInt64"}"#),
+                    () if statement.contains("DESCRIBE") => {
+                        HttpReply::status(200, r#"{"name":"id","type":"UInt64","default_type":""}"#)
+                    }
                     () => HttpReply::status(200, ""),
                 }
             })

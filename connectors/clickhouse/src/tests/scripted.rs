@@ -194,7 +194,7 @@ async fn a_truncated_answer_is_no_verdict() {
 #[tokio::test]
 async fn a_server_without_tokens_deduplicates_only_rows_with_ids() {
     for (mapping, described, expected) in
-        [("", "", "0"), ("metadata = ['id']", r#"{"name":"id","type":"String"}"#, "1")]
+        [("", "", "0"), ("metadata = ['id']", r#"{"name":"id","type":"String","default_type":""}"#, "1")]
     {
         let server = scripted("", &[(200, described), (200, "")]);
         let mut connector = connector(&server.url(), mapping);
@@ -248,8 +248,8 @@ async fn shards_and_views_have_the_rows_when_the_server_answers() {
 /// Such a server changes times that are out of its range without an error.
 #[tokio::test]
 async fn days_are_those_of_the_servers_version() {
-    const DESCRIBED: &str =
-        "{\"name\":\"d\",\"type\":\"Date32\"}\n{\"name\":\"t\",\"type\":\"DateTime64(3, 'UTC')\"}\n";
+    const DESCRIBED: &str = "{\"name\":\"d\",\"type\":\"Date32\",\"default_type\":\"\"}\n\
+                             {\"name\":\"t\",\"type\":\"DateTime64(3, 'UTC')\",\"default_type\":\"\"}\n";
     for (known, is_taken) in [("async_insert\nversion 22.7.1.1\n", false), ("async_insert\nversion 22.8.1.1\n", true)] {
         for row in [r#"{"d":"1924-12-31"}"#, r#"{"t":"1924-12-31T23:59:59Z"}"#, r#"{"t":"2283-11-12"}"#] {
             let server = scripted(known, &[(200, DESCRIBED), (200, "")]);
