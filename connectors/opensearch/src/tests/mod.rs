@@ -14,6 +14,7 @@ mod scripted;
 mod settings;
 mod target;
 mod templates;
+mod times;
 mod versions;
 
 use std::time::Duration;
