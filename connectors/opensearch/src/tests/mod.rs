@@ -15,6 +15,7 @@ mod settings;
 mod target;
 mod templates;
 mod times;
+mod tls;
 mod versions;
 
 use std::time::Duration;
