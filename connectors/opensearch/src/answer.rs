@@ -10,7 +10,9 @@ use serde::Deserialize;
 use super::index::Index;
 
 /// The parts of an answer that are read. An error's `reason` is not among them: it quotes values.
-pub(crate) const PARTS: &str = "errors,status,error.type,error.caused_by.type,items.*.status,items.*.error.type,items.*.error.caused_by.type,items.*.failure_store";
+pub(crate) const PARTS: &str = "errors,status,error.type,error.caused_by.type,items.*.status,items.*.error.type,\
+                                items.*.error.caused_by.type,items.*.error.caused_by.caused_by.type,\
+                                items.*.error.caused_by.caused_by.caused_by.type,items.*.failure_store";
 /// The most bytes of an answer for each item, with these parts.
 pub(crate) const BYTES_OF_ITEM: usize = 512;
 
@@ -44,6 +46,11 @@ const TYPES: [(&str, TargetFailure, &str); 15] = [
     ("not_x_content_exception", Refused, ""),
     ("script_exception", Refused, ""),
 ];
+
+/// The innermost type of an error for a value that the format of a field for times does not take.
+const NO_TIME: &str = "date_time_parse_exception";
+/// What is added to it where the mapping has no unit.
+const UNIT_IS_NEEDED: &str = "; in a field of `index_template`, a number needs `time_unit`";
 
 /// Types of errors about the name of an index, with their status, which are of the record where that fills in the name.
 const OF_NAMES: [(u16, &str); 3] =
@@ -159,6 +166,10 @@ impl Entry {
                 (_, Some(_)) => (Refused, String::new()),
                 (_, None) => (Busy, "if it is of a pipeline of the index, name it as `pipeline`".to_owned()),
             },
+            (Refused, "") if cause.chain().any(|cause| cause.kind == NO_TIME) => {
+                let unit = if index.time_unit.is_none() { UNIT_IS_NEEDED } else { "" };
+                (Refused, format!("a value is not what the `format` of its field takes{unit}"))
+            }
             (class, advice) => (class, advice.to_owned()),
         };
         Meaning::Failed(class, message(*status, cause, &advice))
@@ -209,13 +220,17 @@ fn class_of(status: u16, cause: &Cause) -> (TargetFailure, &'static str) {
 }
 
 fn message(status: u16, cause: &Cause, advice: &str) -> String {
-    let kind = cause.name();
-    let below = cause.caused_by.as_ref().map(|below| format!(", caused by {}", below.name())).unwrap_or_default();
+    let kinds = cause.chain().map(Cause::name).collect::<Vec<_>>().join(", caused by ");
     let advice = if advice.is_empty() { String::new() } else { format!("; {advice}") };
-    format!("{status} {kind}{below}{advice}")
+    format!("{status} {kinds}{advice}")
 }
 
 impl Cause {
+    /// The error, and those that caused it.
+    fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |cause| cause.caused_by.as_deref())
+    }
+
     /// The type, unless it is none: an answer may come from something else than a cluster.
     fn name(&self) -> &str {
         let is_type = self.kind.len() <= 100 && self.kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');

@@ -18,6 +18,7 @@ use super::{
     index_template::IndexTemplate,
     name::Indexes,
     schema::{KnownFields, Leaf, add_properties, leaves, properties},
+    time_format::set_formats,
 };
 
 /// How long a node may take to accept a connection, before the next one is tried.
@@ -207,6 +208,7 @@ impl Cluster {
         }
         let mut types = properties(&missing);
         template.override_types(&mut types);
+        set_formats(&mut types, index.time_unit);
         let fields = leaves(types);
         let added = self.add_to_indexes(&index.index.pattern("*"), &fields).await?;
         // New indexes have every field, whatever the existing ones have.

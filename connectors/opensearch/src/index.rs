@@ -5,7 +5,7 @@ use danube_sink::{
     prelude::*,
 };
 
-use super::{index_template::IndexTemplate, name::violation};
+use super::{index_template::IndexTemplate, name::violation, time_format::is_known};
 
 /// Settings of a topic mapping.
 #[derive(TopicMapping, Debug)]
@@ -44,6 +44,9 @@ pub(crate) struct Index {
     /// instances (`tasks`) counts those of its own records.
     #[setting(default = 1000, range = 1..)]
     pub(crate) max_open_indexes: usize,
+    /// Unit of numbers in `date`, `date_nanos` and `date_range` fields of the index template, since 1970: seconds or milliseconds;
+    /// without it, a record with such a number is rejected.
+    pub(crate) time_unit: Option<TimeUnit>,
     /// Index template that the connector makes at start.
     pub(crate) index_template: Option<IndexTemplate>,
 }
@@ -116,6 +119,16 @@ impl Index {
             let message = "its template would be for the indexes of others, too";
             let help = "begin `index` with a constant, such as `orders-{attribute:tenant}`";
             diagnostics.push(Diagnostic::of_key("index_template", message, help));
+        }
+        if let Some(unit) = self.time_unit.filter(|unit| !is_known(*unit)) {
+            let message = format!("servers have no format for numbers that count {unit}");
+            let help = "have them sent as text, such as `2018-02-07T01:26:13.847123Z`, or in milliseconds";
+            diagnostics.push(Diagnostic::of_key("time_unit", message, help));
+        }
+        if self.time_unit.is_some() && !self.index_template.as_ref().is_some_and(IndexTemplate::is_generated) {
+            let message = "it is for an `index_template` that is made from the mapping";
+            let help = "add `index_template`; or set `format` of the fields in your own template or index, and remove `time_unit`";
+            diagnostics.push(Diagnostic::of_key("time_unit", message, help));
         }
         let fields = self.fields.iter().flat_map(NamedFields::names);
         if let Err(repeated) = self.metadata.differ_from(fields) {

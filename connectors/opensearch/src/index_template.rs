@@ -8,7 +8,11 @@ use serde_json::{Map, Value, json};
 use super::{
     index::Index,
     schema::{KnownFields, field_mut, metadata},
+    time_format::{format, set_formats},
 };
+
+/// The format of texts that a server takes for dates by itself, beside those of fields for times.
+const DETECTED: &str = "yyyy/MM/dd HH:mm:ss Z||yyyy/MM/dd Z";
 
 /// The priority of a template: above those of the built-in ones, which have 100.
 const PRIORITY: u32 = 200;
@@ -100,12 +104,21 @@ impl IndexTemplate {
         }
         let others = self.override_types(&mut properties);
         properties.extend(others);
+        if index.data_stream {
+            // The cluster would add it with a format that takes numbers.
+            properties.entry("@timestamp").or_insert_with(|| json!({ "type": "date" }));
+        }
+        set_formats(&mut properties, index.time_unit);
         let mut template = json!({
             "index_patterns": [index.index.pattern("*")],
             "priority": PRIORITY,
             "template": {
                 "settings": self.settings.iter().flatten().collect::<BTreeMap<_, _>>(),
-                "mappings": { "dynamic": dynamic, "properties": properties },
+                "mappings": {
+                    "dynamic": dynamic,
+                    "dynamic_date_formats": [format(index.time_unit), DETECTED],
+                    "properties": properties,
+                },
             },
         });
         if index.data_stream {

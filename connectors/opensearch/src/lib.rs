@@ -11,6 +11,7 @@ mod name;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod time_format;
 
 use danube_sink::{
     config::{Diagnostic, Diagnostics, Mapping},

@@ -6,18 +6,22 @@ mod json;
 mod known;
 mod mapping;
 mod point;
+mod registered;
 mod server;
 #[cfg(test)]
 mod tests;
 mod vectors;
 
-use danube_sink::{config::Diagnostics, prelude::*};
+use danube_sink::{
+    config::{Diagnostics, Mapping},
+    prelude::*,
+};
 use danube_sink_http::{
     Api,
     reqwest::{self, header::HeaderName},
 };
 
-use self::{mapping::Collection, server::Server};
+use self::{mapping::Collection, registered::Registered, server::Server};
 
 /// Writes the records of each topic as points into Qdrant collections.
 #[sink_connector(
@@ -43,6 +47,8 @@ pub struct Qdrant {
     topics: TopicMappings<Collection>,
     #[state]
     server: Late<Server>,
+    #[state]
+    registered: TopicMappings<Registered>,
 }
 
 #[sink_connector]
@@ -54,20 +60,26 @@ impl SinkConnector for Qdrant {
         let builder = reqwest::Client::builder().user_agent(concat!("danube-sink-qdrant/", env!("CARGO_PKG_VERSION")));
         let client = self.api.client(builder, self.api_key.as_ref(), config.write_timeout)?;
         let server = Server::connect(client, self.concurrency, self.max_open_collections).await?;
+        let mut registered = Vec::new();
         for mapping in self.topics.iter() {
-            server.prepare(&mapping.own).await?;
+            let own = Registered::of(mapping, &config).await?;
+            server.prepare(&mapping.own, &own).await?;
+            registered.push(Mapping { settings: mapping.settings.clone(), own });
         }
+        self.registered = registered.into_iter().collect();
         self.server = Late::new(server);
         Ok(())
     }
 
     async fn process_batch(&mut self, records: Vec<SinkRecord>) -> ConnectorResult<()> {
-        self.server.write(self.topics.batch(records)?).await
+        let batch = self.topics.batch(records)?;
+        let registered = batch.state(&self.registered)?;
+        self.server.write(batch, registered).await
     }
 
     async fn health_check(&self) -> ConnectorResult<()> {
-        for mapping in self.topics.iter() {
-            self.server.try_write(&mapping.own).await?;
+        for (mapping, registered) in self.topics.iter().zip(self.registered.iter()) {
+            self.server.try_write(&mapping.own, &registered.own).await?;
         }
         Ok(())
     }

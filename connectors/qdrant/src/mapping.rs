@@ -44,6 +44,14 @@ pub(crate) struct Collection {
     pub(crate) operation: Option<Field>,
     /// Payload indexes, created if they are missing: `{ year = "integer", tenant = { type = "keyword", is_tenant = true } }`.
     pub(crate) payload_indexes: Option<Table>,
+    /// Whether each other field of the payload that an index can have gets one, by the registered schema: the latest version of
+    /// `expected_schema_subject`. In `payload_indexes`, `text = false` leaves a field out.
+    #[setting(default = false)]
+    pub(crate) payload_indexes_from_schema: bool,
+    /// For `payload_indexes_from_schema`: what a field does that the schema did not have at start: `add` an index of the type that the
+    /// record's registered schema says, `ignore` it, so that it is stored without an index, or `reject` the record.
+    #[setting(default = "add")]
+    pub(crate) on_new_field: OnNewField,
     /// Creates the collection if it is missing.
     pub(crate) create: Option<Create>,
     /// Whether to wait until the points are applied. Without it, Qdrant answers when they are in its write-ahead log, and reports
@@ -153,6 +161,12 @@ impl Collection {
         is_valid(&name).then_some(name).ok_or_else(invalid)
     }
 
+    /// The payload indexes that the mapping names.
+    pub(crate) fn indexes(&self) -> impl Iterator<Item = (&String, &Value)> {
+        let named = self.payload_indexes.iter().flatten().map(|(field, Json(index))| (field, index));
+        named.filter(|(_, index)| **index != Value::Bool(false))
+    }
+
     /// The vectors that the mapping names and a collection does not have.
     pub(crate) fn missing_in(&self, vectors: &Vectors) -> Option<&str> {
         self.vectors.iter().flat_map(BTreeMap::keys).find(|name| !vectors.has(name)).map(String::as_str)
@@ -177,6 +191,10 @@ impl Collection {
                 "no record could name the point to delete by its own id",
                 help,
             ));
+        }
+        if !self.payload_indexes_from_schema && self.on_new_field != OnNewField::Add {
+            let help = "set `payload_indexes_from_schema = true`, or remove it";
+            diagnostics.push(Diagnostic::of_key("on_new_field", "is for `payload_indexes_from_schema`", help));
         }
         diagnostics.into_result()
     }

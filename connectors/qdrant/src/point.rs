@@ -17,6 +17,7 @@ use serde_json::{Value, value::RawValue};
 use super::{
     id::PointId,
     mapping::Collection,
+    registered::Registered,
     vectors::{UNNAMED, Vectors, members},
 };
 
@@ -24,6 +25,7 @@ use super::{
 pub(crate) struct Points<'c> {
     mapping: &'c Collection,
     collection: &'c Vectors,
+    registered: &'c Registered,
     /// Names of the vectors in the collection.
     vectors: Vec<&'c str>,
     /// Paths of vectors within the object that becomes the payload.
@@ -57,7 +59,7 @@ pub(crate) type Checked = Result<Operation, String>;
 type Json<'r> = Option<Cow<'r, str>>;
 
 impl<'c> Points<'c> {
-    pub(crate) fn new(mapping: &'c Collection, collection: &'c Vectors) -> Self {
+    pub(crate) fn new(mapping: &'c Collection, collection: &'c Vectors, registered: &'c Registered) -> Self {
         let (vectors, paths): (Vec<_>, Vec<_>) = mapping.vectors().into_iter().unzip();
         let left_out = paths.iter().filter_map(|path| path_in(&mapping.payload, path)).collect();
         let before = change::before(&mapping.id).filter(|_| mapping.operation.is_some());
@@ -66,7 +68,17 @@ impl<'c> Points<'c> {
         let paths = [mapping.payload.clone()].into_iter().chain(paths).map(Field::Payload);
         let fields = fields.chain(paths).chain(more().map(|(_, field)| field.clone())).collect();
         let names = more().map(|(name, _)| (name.as_str(), json_of(name))).collect();
-        Self { mapping, collection, vectors, left_out, before, unavailable: Unavailable::default(), fields, names }
+        Self {
+            mapping,
+            collection,
+            registered,
+            vectors,
+            left_out,
+            before,
+            unavailable: Unavailable::default(),
+            fields,
+            names,
+        }
     }
 
     /// What a record does. Appends its point and a comma, if it writes one.
@@ -182,6 +194,11 @@ impl<'c> Points<'c> {
         Ok(())
     }
 
+    /// Whether the registered schema did not have a field of the payload at start. What is left out of the point is none.
+    fn is_new(&self, name: &str) -> bool {
+        !self.registered.has(name) && !self.left_out.iter().any(|path| path.first().is_some_and(|first| first == name))
+    }
+
     fn write_payload<'r>(
         &self,
         payload: Option<&str>,
@@ -193,6 +210,9 @@ impl<'c> Points<'c> {
             let members = members(json)?;
             if members.iter().any(|(name, _)| self.names.contains_key(&**name)) {
                 return Err("has a field of the name of one in `fields`");
+            }
+            if self.mapping.on_new_field == OnNewField::Reject && members.iter().any(|(name, _)| self.is_new(name)) {
+                return Err("has a field that the registered schema did not have at start (`on_new_field`)");
             }
             if self.left_out.is_empty() {
                 let inner = json.trim_ascii().strip_prefix('{').and_then(|json| json.strip_suffix('}'));
@@ -248,9 +268,14 @@ fn is_delete(json: &str) -> Option<bool> {
 }
 
 /// The steps of a path within the object at another path, if it is of a value in it.
-fn path_in(object: &Pointer, path: &Pointer) -> Option<Vec<String>> {
-    let steps = path.as_str().strip_prefix(object.as_str())?.strip_prefix('/')?.split('/');
-    Some(steps.map(|step| step.replace("~1", "/").replace("~0", "~")).collect())
+pub(crate) fn path_in(object: &Pointer, path: &Pointer) -> Option<Vec<String>> {
+    let within = path.as_str().strip_prefix(object.as_str())?.strip_prefix('/')?;
+    Some(steps(within).collect())
+}
+
+/// The steps of a path.
+pub(crate) fn steps(path: &str) -> impl Iterator<Item = String> {
+    path.split('/').map(|step| step.replace("~1", "/").replace("~0", "~"))
 }
 
 /// Writes the members of an object, without the values at the paths that are left out.

@@ -1,6 +1,11 @@
 //! The Qdrant server, over its REST interface.
 
-use std::{collections::HashMap, ops::Range, sync::Arc, time::Instant};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+    sync::Arc,
+    time::Instant,
+};
 
 use danube_sink::{Recent, prelude::*};
 use danube_sink_http::{
@@ -13,6 +18,7 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny},
 };
 use serde_json::{Value, json};
+use tracing::warn;
 use uuid::Uuid;
 
 use super::{
@@ -21,12 +27,16 @@ use super::{
     known::Known,
     mapping::Collection,
     point::{Checked, Latest, Points, latest},
+    registered::{Indexes, Registered, indexes_of_records},
     vectors::{Params, Vectors},
 };
 
 /// The begin and the end of a body that has points or ids.
 const OPEN: &str = "{\"points\":[";
 const CLOSE: &str = "]}";
+
+/// The warning about a field whose index the server refuses.
+const NO_INDEX: &str = "the collection cannot have the payload index of the registered schema, so the field has none";
 
 /// The most bytes of an answer: a collection with many payload indexes has a long description.
 const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
@@ -43,6 +53,7 @@ pub(crate) struct Server {
 #[derive(Clone, Copy)]
 struct Target<'t> {
     mapping: &'t Collection,
+    registered: &'t Registered,
     name: &'t str,
     /// Time by which requests must end; `None` at start.
     deadline: Option<Instant>,
@@ -98,10 +109,10 @@ impl Server {
 
     /// Checks at start that points can be written to the collection of a mapping, which is created if it is missing and the mapping
     /// says how. Collections by content are checked with their first record.
-    pub(crate) async fn prepare(&self, mapping: &Collection) -> ConnectorResult<()> {
+    pub(crate) async fn prepare(&self, mapping: &Collection, registered: &Registered) -> ConnectorResult<()> {
         let Some(name) = mapping.collection_name.constant() else { return Ok(()) };
-        let target = Target { mapping, name: &name, deadline: None };
-        let known = self.open(target).await.map_err(Failure::at_start)?;
+        let target = Target { mapping, registered, name: &name, deadline: None };
+        let known = self.open(target, &Indexes::new()).await.map_err(Failure::at_start)?;
         if let Some(vector) = mapping.missing_in(&known.vectors) {
             let message = format!("the collection {name} has no vector `{vector}`, which `vectors` names");
             return Err(ConnectorError::configuration(message));
@@ -110,12 +121,12 @@ impl Server {
     }
 
     /// Health check: whether the collection of a mapping takes writes.
-    pub(crate) async fn try_write(&self, mapping: &Collection) -> ConnectorResult<()> {
+    pub(crate) async fn try_write(&self, mapping: &Collection, registered: &Registered) -> ConnectorResult<()> {
         match mapping.collection_name.constant() {
             Some(name) => {
-                let target = Target { mapping, name: &name, deadline: None };
+                let target = Target { mapping, registered, name: &name, deadline: None };
                 // Without it, a missing collection would never be created again.
-                self.open(target).await?;
+                self.open(target, &Indexes::new()).await?;
                 Ok(self.delete(target, &[absent_point()]).await?)
             }
             None => Ok(self.is_there().await?),
@@ -126,33 +137,39 @@ impl Server {
     ///
     /// # Errors
     /// The error of the batch, or a partial failure that names the records that the collection does not have.
-    pub(crate) async fn write(&self, mut batch: Batch<'_, Collection>) -> ConnectorResult<()> {
+    pub(crate) async fn write(&self, mut batch: Batch<'_, Collection>, registered: &Registered) -> ConnectorResult<()> {
         if let Some(name) = batch.own().collection_name.constant() {
-            return self.write_to(&name, batch).await;
+            return self.write_to(&name, batch, registered).await;
         }
         let collections = batch.group_by_target(Collection::name)?;
         // Most writes are shorter by far, and all end by the deadline.
         let longest = self.client.timeout() / 3;
         batch
             .concurrently(self.concurrency, longest, collections, |group| async move {
-                self.write_to(&group.key, group.batch).await
+                self.write_to(&group.key, group.batch, registered).await
             })
             .await
     }
 
-    async fn write_to(&self, name: &str, mut batch: Batch<'_, Collection>) -> ConnectorResult<()> {
-        let target = Target { mapping: batch.own(), name, deadline: Some(batch.deadline()) };
-        let remembered = self.opened.get(name);
+    async fn write_to(
+        &self,
+        name: &str,
+        mut batch: Batch<'_, Collection>,
+        registered: &Registered,
+    ) -> ConnectorResult<()> {
+        let target = Target { mapping: batch.own(), registered, name, deadline: Some(batch.deadline()) };
+        let indexes = indexes_of_records(batch.own(), batch.records());
+        let remembered = self.opened.get(name).filter(|known| known.has(&indexes));
         let is_remembered = remembered.is_some();
         let mut known = match remembered {
             Some(known) => known,
-            None => self.open(target).await?,
+            None => self.open(target, &indexes).await?,
         };
-        let (mut json, mut operations) = operations(&mut batch, &known)?;
+        let (mut json, mut operations) = operations(&mut batch, &known, registered)?;
         if is_remembered && operations.iter().any(Result::is_err) {
             // The collection may have been created again with other vectors.
-            known = self.open(target).await?;
-            (json, operations) = self::operations(&mut batch, &known)?;
+            known = self.open(target, &indexes).await?;
+            (json, operations) = self::operations(&mut batch, &known, registered)?;
         }
         let latest = latest(&operations, json.len());
         match self.apply(target, json, &latest, known.most_points).await {
@@ -184,9 +201,9 @@ impl Server {
         self.delete(target, moved_from).await
     }
 
-    /// Reads what a collection is, and creates what is missing of it, if the mapping says how.
-    async fn open(&self, target: Target<'_>) -> Result<Arc<Known>, Failure> {
-        let Target { mapping, name, .. } = target;
+    /// Reads what a collection is, and creates what is missing of it, if the mapping says how, and payload indexes for new fields.
+    async fn open(&self, target: Target<'_>, new: &Indexes) -> Result<Arc<Known>, Failure> {
+        let Target { mapping, registered, name, .. } = target;
         let info = match (self.describe(target).await, &mapping.create) {
             (Err(Failure { code: Some(404), .. }), Some(create)) => {
                 let created = self.configure(target, "create", &[], create.body()).await;
@@ -198,15 +215,26 @@ impl Server {
             }
             (described, _) => described,
         }?;
-        let missing =
-            mapping.payload_indexes.iter().flatten().filter(|(field, _)| !info.payload_schema.contains_key(*field));
-        for (field, schema) in missing {
-            let body = json!({ "field_name": field, "field_schema": schema.0 });
-            self.configure(target, &format!("create the payload index `{field}` of"), &["index"], body).await?;
+        let mut indexed: HashSet<_> = info.payload_schema.into_keys().collect();
+        for (field, index) in mapping.indexes().filter(|(field, _)| !indexed.contains(*field)) {
+            self.create_index(target, field, index).await?;
+        }
+        let mut refused = self.opened.get(name).map(|known| known.refused.clone()).unwrap_or_default();
+        for (field, index) in registered.indexes.iter().chain(new) {
+            if !refused.contains(field) && indexed.insert(field.clone()) {
+                match self.create_index(target, field, index).await {
+                    // The producer chooses the schema, and the collection takes the points without.
+                    Err(failure) if matches!(failure.class, TargetFailure::Refused | TargetFailure::Misconfigured) => {
+                        warn!(collection = %mapping.collection_name, field, error = failure.message, "{NO_INDEX}");
+                        refused.insert(field.clone());
+                    }
+                    created => created?,
+                }
+            }
         }
         let limit = info.config.strict_mode_config.filter(|strict| strict.enabled == Some(true));
         let most_points = limit.and_then(|strict| strict.upsert_max_batchsize).unwrap_or(usize::MAX).max(1);
-        let known = Arc::new(Known { vectors: Vectors::from(info.config.params), most_points });
+        let known = Arc::new(Known { vectors: Vectors::from(info.config.params), indexed, refused, most_points });
         self.opened.insert(name, Arc::clone(&known));
         Ok(known)
     }
@@ -214,6 +242,11 @@ impl Server {
     async fn describe(&self, target: Target<'_>) -> Result<Info, Failure> {
         let request = self.request(target, Method::GET, &[], &[])?;
         self.answer(target, "describe", request, target.is_by_content()).await
+    }
+
+    async fn create_index(&self, target: Target<'_>, field: &str, index: &Value) -> Result<(), Failure> {
+        let body = json!({ "field_name": field, "field_schema": index });
+        self.configure(target, &format!("create the payload index `{field}` of"), &["index"], body).await
     }
 
     /// Creates a collection or a payload index. A refusal is one of the mapping's settings; where records name collections, that of
@@ -332,8 +365,12 @@ fn closed(mut body: Vec<u8>) -> Vec<u8> {
 }
 
 /// What each record of a batch does, and the body with their points up to its end: a comma is behind each.
-fn operations(batch: &mut Batch<'_, Collection>, known: &Known) -> ConnectorResult<(Vec<u8>, Vec<Checked>)> {
-    let points = Points::new(batch.own(), &known.vectors);
+fn operations(
+    batch: &mut Batch<'_, Collection>,
+    known: &Known,
+    registered: &Registered,
+) -> ConnectorResult<(Vec<u8>, Vec<Checked>)> {
+    let points = Points::new(batch.own(), &known.vectors, registered);
     batch.joined_each(Joined { open: OPEN, ..Joined::default() }, |_, record, body| points.operation(record, body))
 }
 

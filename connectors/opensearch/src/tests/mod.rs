@@ -14,6 +14,8 @@ mod scripted;
 mod settings;
 mod target;
 mod templates;
+mod times;
+mod tls;
 mod versions;
 
 use std::time::Duration;

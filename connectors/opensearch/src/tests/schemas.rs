@@ -4,7 +4,7 @@ use danube_sink::{ConnectorConfig, ConnectorError, SinkConnector, dev::BrokerOpt
 use danube_sink_tests::{Broker, Running, topic, until};
 use serde_json::{Value, json};
 
-use super::{Opensearch, Process};
+use super::{super::time_format::format, Opensearch, Process};
 
 const FIRST: &str = r#"{"type":"object","required":["id"],"properties":{
     "id":{"type":"integer"}, "paid":{"type":"boolean"}, "total":{"type":"number"}, "name":{"type":"string"},
@@ -14,6 +14,11 @@ const FIRST: &str = r#"{"type":"object","required":["id"],"properties":{
 const SECOND: &str = r#"{"type":"object","required":["id"],"properties":{
     "id":{"type":"integer"}, "paid":{"type":"boolean"}, "total":{"type":"number"}, "name":{"type":"string"},
     "due":{"type":"string","format":"date"}}}"#;
+
+/// The type of a field for times, which takes no numbers.
+fn date() -> Value {
+    json!({"type": "date", "format": format(None)})
+}
 
 struct Setup {
     server: &'static Process,
@@ -80,8 +85,8 @@ async fn fields_have_the_types_of_the_registered_schema_and_new_ones_are_added()
     let text = json!({"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}});
     let mut expected = json!({
         "id": {"type": "long"}, "paid": {"type": "boolean"}, "total": {"type": "double"}, "name": {"type": "keyword"},
-        "at": {"type": "date"}, "lines": {"properties": {"sku": text, "count": {"type": "long"}}},
-        "_offset": {"type": "long"}, "published": {"type": "date"}
+        "at": date(), "lines": {"properties": {"sku": text, "count": {"type": "long"}}},
+        "_offset": {"type": "long"}, "published": date()
     });
     assert_eq!(setup.types("added-1"), expected);
 
@@ -91,7 +96,7 @@ async fn fields_have_the_types_of_the_registered_schema_and_new_ones_are_added()
     }
     setup.holds(3).await;
     running.stop().await;
-    expected["due"] = json!({"type": "date"});
+    expected["due"] = date();
     for (index, what) in [("added-1", "an existing index"), ("added-2", "a new one")] {
         assert_eq!(setup.types(index), expected, "{what}");
     }
@@ -130,7 +135,7 @@ async fn fields_that_no_index_can_have_are_left_to_the_cluster_at_start_and_in_a
         setup.holds(2).await;
         running.stop().await;
         let properties = &setup.template()["mappings"]["properties"];
-        assert_eq!((&properties["due"], &properties["total.net"]), (&json!({"type": "date"}), &Value::Null), "{name}");
+        assert_eq!((&properties["due"], &properties["total.net"]), (&date(), &Value::Null), "{name}");
     }
 }
 
@@ -152,7 +157,7 @@ async fn a_field_that_an_existing_index_has_in_another_type_is_typed_in_new_inde
     running.stop().await;
     let types = ["guessed-1", "guessed-2"].map(|index| setup.types(index));
     assert_eq!([&types[0]["weight"], &types[1]["weight"]], [&json!({"type": "long"}), &json!({"type": "double"})]);
-    assert!(types.iter().all(|types| types["due"] == json!({"type": "date"})), "{types:?}");
+    assert!(types.iter().all(|types| types["due"] == date()), "{types:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,7 +186,7 @@ async fn a_new_field_within_an_object_is_added() {
     let double = json!({"type": "double"});
     for index in ["within-1", "within-2"] {
         let types = setup.types(index);
-        let expected = json!({"properties": {"city": {"type": "date"}, "balance": double}});
+        let expected = json!({"properties": {"city": date(), "balance": double}});
         assert_eq!(types["address"], expected, "{index}");
         let expected = json!({"properties": {"sku": {"type": "long"}, "balance": double}});
         assert_eq!(types["lines"], expected, "{index}");
@@ -227,9 +232,9 @@ async fn a_field_within_an_object_that_an_index_has_in_another_type_is_left_out_
     producer.send(r#"{"id":1,"address":{"city":"2026-11-28","balance":2}}"#.into(), None).await.expect("sent");
     setup.holds(1).await;
     running.stop().await;
-    let address = |city: &str| json!({"properties": {"city": {"type": city}, "balance": {"type": "double"}}});
-    assert_eq!(setup.types("partly-1")["address"], address("text"));
-    assert_eq!(setup.template()["mappings"]["properties"]["address"], address("date"));
+    let address = |city: Value| json!({"properties": {"city": city, "balance": {"type": "double"}}});
+    assert_eq!(setup.types("partly-1")["address"], address(json!({"type": "text"})));
+    assert_eq!(setup.template()["mappings"]["properties"]["address"], address(date()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use danube_sink::{
 };
 use serde_json::{Value, json};
 
-use super::{Opensearch, connector, initialize, partial, record, records, write};
+use super::{super::time_format::format, Opensearch, connector, initialize, partial, record, records, write};
 
 pub(super) const ROOT: &str = r#"{"version":{"number":"9.1.0"}}"#;
 /// The item of the check at start, which a server refuses.
@@ -234,6 +234,8 @@ async fn a_data_stream_takes_creates_with_a_timestamp() {
     assert_eq!((requests[2].method.as_str(), &*requests[2].uri), ("PUT", "/_index_template/logs"));
     let template: Value = serde_json::from_slice(&requests[2].body).expect("JSON");
     assert!(template["data_stream"].is_object() && template["index_patterns"] == json!(["logs"]), "{template}");
+    // The cluster's own has a format that takes numbers.
+    assert_eq!(template["template"]["mappings"]["properties"]["@timestamp"]["format"], format(None));
     let id = "danube-sink-opensearch: no document has this id";
     assert_eq!(requests[4].text(), format!("{{\"create\":{{\"_index\":\"logs\",\"_id\":\"{id}\"}}}}\n{{\n"));
     let expected = "{\"create\":{\"_index\":\"logs\",\"_id\":\"a\"}}\n\

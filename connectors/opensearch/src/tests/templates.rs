@@ -8,7 +8,7 @@ use danube_sink::{
 use serde_json::{Value, json};
 
 use super::{
-    super::schema::KnownFields,
+    super::{schema::KnownFields, time_format::format},
     Process, connector, initialize, partial, record, records,
     scripted::{PROBE, ROOT},
     started, write,
@@ -21,12 +21,13 @@ async fn a_template_from_the_mapping_types_the_fields_and_rejects_new_ones() {
                    fields = { tenant = 'keyword', at = 'date' }\nsettings = { number_of_replicas = '0' }\n\
                    on_new_field = 'reject'";
     let mut connector = started(server, mapping).await;
-    let payloads = [r#"{"tenant":"a","at":0}"#, r#"{"tenant":"a","s3cret":1}"#, r#"{"tenant":"b"}"#];
+    let payloads = [r#"{"tenant":"a","at":"2018-02-07"}"#, r#"{"tenant":"a","s3cret":1}"#, r#"{"tenant":"b"}"#];
     let message = partial(write(&mut connector, records(payloads)).await);
     assert!(message.contains("1 rejected") && message.contains("strict_dynamic_mapping_exception"), "{message}");
     assert!(!message.contains("s3cret"), "{message}");
     let fields = &server.ask("GET", "/typed-a", "")["typed-a"];
-    assert_eq!(fields["mappings"]["properties"], json!({"tenant": {"type": "keyword"}, "at": {"type": "date"}}));
+    let at = json!({"type": "date", "format": format(None)});
+    assert_eq!(fields["mappings"]["properties"], json!({"tenant": {"type": "keyword"}, "at": at}));
     assert_eq!(fields["settings"]["index"]["number_of_replicas"], "0");
     assert_eq!(server.documents("typed-*").len(), 2);
 }
@@ -139,7 +140,7 @@ async fn a_template_is_written_back_without_the_dates_that_the_cluster_adds() {
     let (added, template) = template_with_field(ACKNOWLEDGED, None).await;
     added.expect("a template");
     let expected = json!({ "index_patterns": ["i"], "priority": 200, "template": { "mappings": { "properties": {
-        "id": { "type": "long" }, "due": { "type": "date" } } } } });
+        "id": { "type": "long" }, "due": { "type": "date", "format": format(None) } } } } });
     assert_eq!(template, expected);
 }
 

@@ -13,6 +13,7 @@ mod points;
 pub(crate) mod process;
 mod readme;
 mod requests;
+mod schemas;
 mod settings;
 
 use danube_sink::{

@@ -17,6 +17,7 @@ fn an_invalid_mapping_is_reported_at_start() {
         ("collection_name = '{tenant}'", "invalid placeholder"),
         ("collection_name = 'c'\nvector = '/a'\nvectors = { b = '/b' }", "exclude each other"),
         ("collection_name = 'c'\nvectors = {}", "`vectors`"),
+        ("collection_name = 'c'\non_new_field = 'reject'", "is for `payload_indexes_from_schema`"),
         ("collection_name = 'c'\nordering = 'total'", "`ordering`"),
         ("collection_name = 'c'\nid = 'offset'\noperation = '/op'", "no record could name the point to delete"),
         (&format!("collection_name = 'c'\n{create}"), "no vectors"),
