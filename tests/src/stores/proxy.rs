@@ -29,6 +29,8 @@ use tokio::{
 
 /// A status, and the code of the error.
 pub(super) type Refusal = (StatusCode, &'static str);
+/// Whether a request is meant, as `METHOD URI`.
+type Meant = fn(&str) -> bool;
 
 /// What the proxy has seen, and what it does.
 #[derive(Debug, Default)]
@@ -40,11 +42,11 @@ pub(super) struct Watch {
     /// The most requests that were in progress at once since the test has asked.
     pub(super) most_at_once: usize,
     /// The requests that are refused, and how.
-    pub(super) refused: Option<(Refusal, fn(&str) -> bool)>,
+    pub(super) refused: Option<(Refusal, Meant)>,
     /// How long each request waits.
     pub(super) delay: Duration,
     /// The requests that wait until others are held.
-    pub(super) held: Option<fn(&str) -> bool>,
+    pub(super) held: Option<Meant>,
     /// Number of changes of `held`.
     pub(super) holds: usize,
 }
