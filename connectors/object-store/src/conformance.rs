@@ -1,4 +1,4 @@
-//! The conformance kit, in a folder, in S3 and in Google Cloud Storage.
+//! The conformance kit, in a folder and in S3. Google Cloud Storage takes a batch a second: a run there is six minutes long.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -84,15 +84,6 @@ async fn it_conforms_in_a_folder() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_conforms_in_s3() {
-    conforms_in(Kind::S3, "conforms-s3").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn it_conforms_in_gcs() {
-    conforms_in(Kind::Google, "conforms-gcs").await;
-}
-
-async fn conforms_in(kind: Kind, name: &str) {
-    let server = Server::open(kind, folder(name)).await;
+    let server = Server::open(Kind::S3, folder("conforms-s3")).await;
     conforms(Lake { store: Store::Bucket(server), reader: Reader::start() }).await.assert();
 }
