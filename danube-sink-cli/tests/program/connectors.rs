@@ -68,14 +68,13 @@ fn every_connector_of_this_build_has_help_template_and_schema() {
     }
 }
 
-/// With these a later write replaces an earlier one; HTTP leaves it to the mapping, and the others add.
+/// HTTP leaves it to the mapping: most requests replace nothing.
 #[test]
-fn connectors_that_replace_what_was_written_have_one_consumer_by_default() {
+fn connectors_have_one_consumer_by_default() {
     let folder = folder("exclusive");
     for name in present() {
         let is_exclusive = printed(&folder, &[&name, "template"]).contains("Default: \"Exclusive\".");
-        let replaces = ["clickhouse", "opensearch", "pgvector", "postgres", "qdrant"].contains(&name.as_str());
-        assert_eq!(is_exclusive, replaces, "{name}");
+        assert_eq!(is_exclusive, name != "http", "{name}");
     }
 }
 
