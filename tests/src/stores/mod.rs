@@ -5,6 +5,7 @@ mod ledger;
 mod proxy;
 mod python;
 mod reading;
+mod refusals;
 mod server;
 
 use std::{
@@ -17,6 +18,7 @@ pub use self::{
     ledger::{NumberedLoad, Stage, assert_each_once},
     python::{Python, python},
     reading::{reading, reading_records},
+    refusals::assert_refusals,
     server::{Kind, Server, WITHOUT_TOKENS, with_azurite},
 };
 

@@ -4,7 +4,7 @@ use danube_sink::{
     prelude::*,
     testing::{HttpReply, HttpServer, from_toml},
 };
-use danube_sink_tests::stores::{Kind, Server, WITHOUT_TOKENS, toml, with_azurite};
+use danube_sink_tests::stores::{Kind, Server, WITHOUT_TOKENS, assert_refusals, toml, with_azurite};
 use serde_json::json;
 
 use super::{
@@ -90,29 +90,13 @@ async fn a_table_in_google_is_written_and_its_failures_have_their_classes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_right_is_waited_for_and_refused_keys_end_the_connector() {
-    for kind in [Kind::S3, Kind::Google] {
-        let server = Server::open(kind, folder(&format!("refused-{kind:?}"))).await;
-        let url = server.url("table");
-        let (mut connector, config) = connector(&server, &url, None);
-        connector.initialize(config).await.unwrap();
-        connector.process_batch(vec![record(1, &json!({ "n": 1 }))]).await.unwrap();
-        let two = || vec![record(2, &json!({ "n": 2 }))];
-        server.refuse(|_| true);
-        for error in [connector.process_batch(two()).await.unwrap_err(), connector.health_check().await.unwrap_err()] {
-            assert!(matches!(error, ConnectorError::Retryable { .. }), "{kind:?}: {error:?}");
-            let report = error.report();
-            assert!(report.contains("a right is missing") && report.contains("AccessDenied"), "{kind:?}: {report}");
-        }
-        server.refuse(|_| false);
-        connector.process_batch(two()).await.unwrap();
-        let mut numbers = Reader::start().numbers(&url, &server.options(), "n");
+    let written = |server: &Server| {
+        let mut numbers = Reader::start().numbers(&server.url("table"), &server.options(), "n");
         numbers.sort_unstable();
-        assert_eq!(numbers, [1, 2], "{kind:?}");
-        server.refuse_keys();
-        let error = connector.process_batch(vec![record(3, &json!({ "n": 3 }))]).await.unwrap_err();
-        assert!(matches!(error, ConnectorError::Fatal { .. }), "{kind:?}: {error:?}");
-        assert!(error.report().contains("the store refuses the credentials"), "{kind:?}: {}", error.report());
-    }
+        numbers
+    };
+    let connector = |server: &Server| connector(server, &server.url("table"), None);
+    assert_refusals(folder, connector, |number| record(number, &json!({ "n": number })), written).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

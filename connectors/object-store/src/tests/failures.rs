@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, iter, process::Command, sync::Arc};
 
 use danube_sink::{config::Mapping, testing::attempt};
-use danube_sink_tests::stores::{Kind, Server, WITHOUT_TOKENS, toml};
+use danube_sink_tests::stores::{Kind, Server, WITHOUT_TOKENS, assert_refusals, toml};
 use futures_util::FutureExt;
 
 use super::*;
@@ -120,29 +120,9 @@ async fn objects_of_many_parts_are_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_right_is_waited_for_and_refused_keys_end_the_connector() {
-    for kind in [Kind::S3, Kind::Google] {
-        let server = Server::open(kind, temporary(&format!("refused-{kind:?}"))).await;
-        let (mut connector, config) = in_bucket(&server, "");
-        connector.initialize(config).await.unwrap();
-        connector.process_batch(vec![record(1, "{}")]).await.unwrap();
-        server.refuse(|_| true);
-        for error in [
-            connector.process_batch(vec![record(2, "{}")]).await.unwrap_err(),
-            connector.health_check().await.unwrap_err(),
-        ] {
-            assert!(matches!(error, ConnectorError::Retryable { .. }), "{kind:?}: {error:?}");
-            let report = error.report();
-            assert!(report.contains("a right is missing") && report.contains("AccessDenied"), "{kind:?}: {report}");
-        }
-        server.refuse(|_| false);
-        connector.process_batch(vec![record(2, "{}")]).await.unwrap();
-        let (numbers, _) = Reader::start().numbers(&Location::at(&server, "lake"), "_offset");
-        assert_eq!(numbers, [1, 2], "{kind:?}");
-        server.refuse_keys();
-        let error = connector.process_batch(vec![record(3, "{}")]).await.unwrap_err();
-        assert!(matches!(error, ConnectorError::Fatal { .. }), "{kind:?}: {error:?}");
-        assert!(error.report().contains("the store refuses the credentials"), "{kind:?}: {}", error.report());
-    }
+    let written = |server: &Server| Reader::start().numbers(&Location::at(server, "lake"), "_offset").0;
+    let connector = |server: &Server| in_bucket(server, "");
+    assert_refusals(temporary, connector, |number| record(number, "{}"), written).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
