@@ -1,6 +1,6 @@
 //! Rows per second of the connector, compared with a bare client of the same write: `cargo bench -p danube-sink-clickhouse`
 //!
-//! It needs `install-servers`. Both insert the same rows into tables of one server, in batches of the same size and in the same
+//! It needs `install-servers`. Both insert the same records into tables of one server, in batches of the same size and in the same
 //! format, in turn; the result is the median of the pairs, for each of the two servers. Of the server that takes `Native` from both,
 //! there is a comparison with a bare client that sends JSON, too, as most do.
 
@@ -50,17 +50,10 @@ enum Payload {
 /// Of an INSERT.
 #[derive(Clone, Copy)]
 enum Format {
+    /// A plain statement.
     Json,
+    /// With the names of the columns, and a token by which the server recognizes a repeated insert.
     Native,
-}
-
-impl Format {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Json => "JSONEachRow",
-            Self::Native => "Native",
-        }
-    }
 }
 
 fn payload(number: usize, kind: Payload) -> String {
@@ -108,19 +101,20 @@ fn table(server: &Process) -> String {
     table
 }
 
-/// The rows a second of all batches. Each is made when the one before is written, as they come in.
-async fn speed<B>(
-    server: &Process,
-    table: &str,
-    size: usize,
-    make: impl Fn(usize) -> Vec<B>,
-    write: impl AsyncFn(&[B]),
-) -> f64 {
+/// The rows a second of all batches: from records as the runtime passes them, with JSON detected, and kept until they are settled. Each
+/// batch is made when the one before is written, as they come in.
+async fn speed(server: &Process, table: &str, kind: Payload, size: usize, write: impl AsyncFn(Vec<SinkRecord>)) -> f64 {
+    let decoder = Arc::new(Decoder::without_schema(PayloadFormat::Json));
+    let record = |number: usize| {
+        let record = SinkRecord::builder("/default/t").subscription("s").offset(number as u64);
+        record.payload(payload(number, kind)).decoder(Arc::clone(&decoder))
+    };
     let mut time = Duration::ZERO;
     for batch in 0..BATCHES {
-        let batch = make(batch * size);
+        let unsettled = RecordBuilder::build_together((batch * size..(batch + 1) * size).map(record));
+        let batch = unsettled.clone();
         let started = Instant::now();
-        write(&batch).await;
+        write(batch).await;
         time += started.elapsed();
     }
     let rows = BATCHES * size;
@@ -128,20 +122,29 @@ async fn speed<B>(
     rows as f64 / time.as_secs_f64()
 }
 
-/// The smallest client that waits for the rows to be written: no settings and no checks.
+/// The smallest client that waits for the rows to be written, without checks. With `Native`, it can repeat an insert, as the connector
+/// can; with JSON, it cannot, for the old server has no tokens.
 async fn bare(server: &Process, kind: Payload, format: Format, level: u32, size: usize) -> f64 {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let table = table(server);
     let client = Client::new();
-    let url = format!("{}/?query=INSERT+INTO+{table}+FORMAT+{}", server.url(), format.name());
-    let make = |first: usize| -> Vec<_> { (first..first + size).map(|number| payload(number, kind)).collect() };
-    let write = async |payloads: &[String]| {
+    let insert = format!("{}/?query=INSERT+INTO+{table}", server.url());
+    let token = AtomicU32::new(0);
+    let url = || match format {
+        Format::Json => format!("{insert}+FORMAT+JSONEachRow"),
+        Format::Native => {
+            let token = token.fetch_add(1, Ordering::Relaxed);
+            format!("{insert}+(number,name,price,at,text)+FORMAT+Native&insert_deduplication_token={token}")
+        }
+    };
+    let write = async |records: Vec<SinkRecord>| {
+        let payloads: Vec<_> = records.iter().map(|record| record.bytes().as_ref()).collect();
         let mut rows = match (format, kind) {
-            (Format::Native, _) => body::native(payloads, kind),
-            (Format::Json, Payload::Row) => payloads.join("\n").into_bytes(),
-            (Format::Json, Payload::Nested) => body::picked(payloads),
+            (Format::Native, _) => body::native(&payloads, kind),
+            (Format::Json, Payload::Row) => payloads.join(&b'\n'),
+            (Format::Json, Payload::Nested) => body::picked(&payloads),
         };
-        let mut insert = client.post(&url);
+        let mut insert = client.post(url());
         if level > 0 {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::new(level));
             encoder.write_all(&rows).expect("rows");
@@ -151,10 +154,9 @@ async fn bare(server: &Process, kind: Payload, format: Format, level: u32, size:
         let answer = insert.body(rows).send().await.expect("an answer");
         assert!(answer.error_for_status().expect("rows").text().await.expect("a text").is_empty());
     };
-    speed(server, &table, size, make, write).await
+    speed(server, &table, kind, size, write).await
 }
 
-/// The connector, with records as the runtime passes them: with JSON detected, and kept until they are settled.
 async fn ours(server: &Process, kind: Payload, mapping: &str, level: u32, size: usize) -> f64 {
     let table = table(server);
     let settings = match server.engine {
@@ -170,15 +172,7 @@ async fn ours(server: &Process, kind: Payload, mapping: &str, level: u32, size: 
     ))
     .expect("a configuration");
     connector.initialize(ConnectorConfig::new("", "bench")).await.expect("a server");
-    let decoder = Arc::new(Decoder::without_schema(PayloadFormat::Json));
-    let record = |number: usize| {
-        let record = SinkRecord::builder("/default/t").subscription("s").offset(number as u64);
-        record.payload(payload(number, kind)).decoder(Arc::clone(&decoder))
-    };
-    let make = |first: usize| RecordBuilder::build_together((first..first + size).map(record));
     let connector = Mutex::new(connector);
-    let write = async |records: &[SinkRecord]| {
-        connector.lock().await.process_batch(records.to_vec()).await.expect("rows");
-    };
-    speed(server, &table, size, make, write).await
+    let write = async |records: Vec<SinkRecord>| connector.lock().await.process_batch(records).await.expect("rows");
+    speed(server, &table, kind, size, write).await
 }

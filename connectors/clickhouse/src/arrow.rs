@@ -11,7 +11,7 @@
 
 mod cells;
 
-use std::{ops::Range, str, sync::Arc};
+use std::{convert::Infallible, ops::Range, str, sync::Arc};
 
 use arrow_array::{Array, RecordBatch};
 use arrow_ipc::writer::StreamWriter;
@@ -20,8 +20,8 @@ use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef, TimeU
 
 use self::cells::{Cells, cells};
 use super::{
-    column::{Column, ColumnType, Columns, tick_digits},
-    row::Collector,
+    collector::{Collector, Lines, Refusal},
+    column::{Column, ColumnType, Columns, Rules, tick_digits},
     server::Encoded,
     table::Table,
 };
@@ -49,9 +49,10 @@ impl<'c> Converter<'c> {
         Self { columns: filled, indices, schema }
     }
 
-    /// Reads the rows of a part of a batch; `None` if Arrow cannot carry them as they are.
-    pub(super) fn reader(&self) -> impl Collector<Part = Option<RecordBatch>> {
-        Reader { converter: self, cells: self.cells() }
+    /// Reads the rows of a part of a batch, with lines of so many bytes; `None` if Arrow cannot carry them as they are.
+    pub(super) fn reader(&self, bytes: usize) -> impl Collector<Part = Option<RecordBatch>, NotCarried = Infallible> {
+        let values = self.indices.iter().max().map_or(0, |last| last + 1);
+        Reader { converter: self, cells: self.cells(), lines: Lines::new(bytes), values: vec![0..0; values], rows: 0 }
     }
 
     /// For each column, its values; `None` if one has a type that only [`read`](Self::read) knows.
@@ -124,15 +125,28 @@ struct Reader<'c> {
     converter: &'c Converter<'c>,
     /// `None` once a value cannot be read into them.
     cells: Option<Vec<Box<dyn Cells>>>,
+    lines: Lines,
+    /// The ranges of the row's values in the lines, for the columns of the table.
+    values: Vec<Range<usize>>,
+    rows: usize,
 }
 
 impl Collector for Reader<'_> {
     type Part = Option<RecordBatch>;
+    type NotCarried = Infallible;
 
-    fn row(&mut self, lines: &[u8], values: &[Option<Range<usize>>]) {
+    fn append(&mut self, index: usize, column: &Column, json: &str, rules: &Rules) -> Result<(), Refusal<Infallible>> {
+        self.values[index] = self.lines.put(column, json, rules)?;
+        Ok(())
+    }
+
+    fn end(&mut self, filled: &[bool]) {
+        self.lines.end(filled);
+        self.rows += 1;
         let Some(cells) = &mut self.cells else { return };
+        let lines = &self.lines.bytes;
         let is_read = cells.iter_mut().zip(&self.converter.indices).all(|(cells, index)| {
-            match values[*index].clone().map(|value| str::from_utf8(&lines[value])) {
+            match filled[*index].then(|| str::from_utf8(&lines[self.values[*index].clone()])) {
                 None | Some(Ok("null")) => cells.append(None),
                 Some(Ok(json)) => cells.append(Some(json)),
                 Some(Err(_)) => false,
@@ -144,8 +158,12 @@ impl Collector for Reader<'_> {
         }
     }
 
-    fn finish(self, lines: Vec<u8>, rows: usize) -> Self::Part {
-        let Some(cells) = self.cells else { return self.converter.read(&lines, rows) };
+    fn undo(&mut self, filled: &[bool]) {
+        self.lines.undo(filled);
+    }
+
+    fn finish(self) -> Self::Part {
+        let Some(cells) = self.cells else { return self.converter.read(&self.lines.bytes, self.rows) };
         let arrays = cells.into_iter().map(|mut cells| cells.finish()).collect();
         RecordBatch::try_new(Arc::clone(self.converter.schema.as_ref()?), arrays).ok()
     }

@@ -8,10 +8,11 @@ use danube_sink::{TargetFailure, prelude::*};
 use super::arrow::Converter;
 use super::{
     answer::is_other_type,
+    collector::Lines,
     column::Columns,
-    native::{self, Block},
+    native::{self, Block, BlockBuilder},
     opened::Target,
-    row::{Lines, Made, Rows},
+    row::{Made, Rows},
     schema::new_columns,
     server::{Insert, Server},
     table::{Format, Table},
@@ -34,18 +35,30 @@ impl Server {
         if table.format == Format::Native && is_text { Format::JsonEachRow } else { table.format }
     }
 
+    /// Rows of a table with these columns: lines of JSON, if the format of the mapping does not carry all of them.
     pub(super) fn made<'r>(&self, table: &Table, columns: &Columns, records: &'r [SinkRecord]) -> Made<'r, Part> {
-        let format = self.format_of(table, columns);
-        let rows = self.rows(table, columns, format);
-        match format {
-            Format::Native => rows.of(records, || native::Reader::new(columns)).map(Part::Native),
+        match self.format_of(table, columns) {
+            Format::Native => {
+                let blocks = self.rows(table, columns, Format::Native).of(records, |_| BlockBuilder::new(columns));
+                if let Ok(made) = blocks {
+                    return made.map(Part::Native);
+                }
+            }
             #[cfg(feature = "arrow")]
             Format::ArrowStream => {
                 let converter = Converter::new(table, columns);
-                rows.of(records, || converter.reader()).map(Part::Arrow)
+                let Ok(made) =
+                    self.rows(table, columns, Format::ArrowStream).of(records, |bytes| converter.reader(bytes));
+                return made.map(Part::Arrow);
             }
-            _ => rows.of(records, || Lines).map(Part::Json),
+            _ => {}
         }
+        self.lines(table, columns, records).map(Part::Json)
+    }
+
+    fn lines<'r>(&self, table: &Table, columns: &Columns, records: &'r [SinkRecord]) -> Made<'r, Vec<u8>> {
+        let Ok(made) = self.rows(table, columns, Format::JsonEachRow).of(records, Lines::new);
+        made
     }
 
     /// Sends rows that were made for columns that were read for an earlier batch. `None` if the server would not notice that these are
@@ -90,6 +103,7 @@ impl Server {
         parts: Vec<Part>,
         records: &[SinkRecord],
     ) -> Result<(), Failure> {
+        let table = target.table;
         let (mut lines, mut blocks) = (Vec::new(), Vec::new());
         #[cfg(feature = "arrow")]
         let mut batches = Vec::new();
@@ -103,34 +117,30 @@ impl Server {
                 Part::Arrow(batch) => batches.push(batch),
             }
         }
-        match target.table.format {
-            Format::Native if !blocks.is_empty() => {
-                // The same blocks would be refused again.
-                if !columns.refuses_blocks() {
-                    let of_parts: Vec<_> = blocks.iter().collect();
-                    match self.send_blocks(target, columns, &of_parts, records, true).await {
-                        Some(Err(failure)) if is_other_type(&failure) => columns.refuse_blocks(),
-                        Some(sent) => return sent,
-                        None => {}
-                    }
-                }
-                self.unconverted.add(1);
-                lines = blocks.into_iter().map(|block| block.lines).collect::<Vec<_>>().concat();
+        let is_unconverted = lines.is_empty() || self.format_of(table, columns) != Format::JsonEachRow;
+        // The same blocks would be refused again.
+        if !blocks.is_empty() && !columns.refuses_blocks() {
+            let of_parts: Vec<_> = blocks.iter().collect();
+            match self.send_blocks(target, columns, &of_parts, records, true).await {
+                Some(Err(failure)) if is_other_type(&failure) => columns.refuse_blocks(),
+                Some(sent) => return sent,
+                None => {}
             }
-            #[cfg(feature = "arrow")]
-            Format::ArrowStream => {
-                let batches: Option<Vec<_>> = batches.into_iter().collect();
-                let stream = batches.and_then(|batches| Converter::new(target.table, columns).stream(&batches));
-                if let Some(stream) = stream.filter(|stream| target.table.has_room_for(stream.columns.iter().copied()))
-                {
-                    let insert = stream.insert(Format::ArrowStream, records, Some(columns));
-                    return self.send_and_judge(target, &insert).await;
-                }
-                self.unconverted.add(1);
-                let rows = self.rows(target.table, columns, Format::JsonEachRow);
-                lines = rows.of(records, || Lines).parts.concat();
+        }
+        #[cfg(feature = "arrow")]
+        if !batches.is_empty() {
+            let batches: Option<Vec<_>> = batches.into_iter().collect();
+            let stream = batches.and_then(|batches| Converter::new(table, columns).stream(&batches));
+            if let Some(stream) = stream.filter(|stream| table.has_room_for(stream.columns.iter().copied())) {
+                let insert = stream.insert(Format::ArrowStream, records, Some(columns));
+                return self.send_and_judge(target, &insert).await;
             }
-            _ => {}
+        }
+        if lines.is_empty() {
+            lines = self.lines(table, columns, records).parts.concat();
+        }
+        if is_unconverted {
+            self.unconverted.add(1);
         }
         let named = if target.table.columns.is_some() { target.table.named_columns().collect() } else { Vec::new() };
         let (format, rows) = (Format::JsonEachRow, lines.into());

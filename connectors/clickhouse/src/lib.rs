@@ -3,6 +3,7 @@
 mod answer;
 #[cfg(feature = "arrow")]
 mod arrow;
+mod collector;
 mod column;
 mod format;
 mod insert;

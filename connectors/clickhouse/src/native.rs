@@ -1,8 +1,8 @@
-//! Rows as a block of ClickHouse's format `Native`, from lines of JSON whose values are checked already.
+//! Rows as a block of ClickHouse's format `Native`.
 //!
 //! ```text
 //! rows ──Cells, by the types of Columns──▶ Block of each part ──▶ Encoded, one block
-//!   └── another type or value: the lines of all parts are sent as they are
+//!   └── another type or value: the rows of all parts are made again, as lines of JSON
 //! ```
 //!
 //! A block names its columns with their types, and the server refuses it if the table has others: so rows can be made of columns that
@@ -11,69 +11,79 @@
 //! A batch is one block, whatever the number of its parts, because servers number the blocks of an insert for deduplication.
 
 mod cells;
-
-use std::{ops::Range, str};
+mod form;
 
 use self::cells::{Cells, put_length};
-use super::{column::Columns, row::Collector, server::Encoded, table::Table};
+use super::{
+    collector::{Collector, Refusal},
+    column::{Column, Columns, Rules},
+    server::Encoded,
+    table::Table,
+};
 
 /// Rows of a part of a batch.
 #[derive(Debug)]
 pub(super) struct Block {
-    /// The same rows as JSON.
-    pub(super) lines: Vec<u8>,
     rows: usize,
-    /// The values of each column of the table that a row has one for; `None` if the format does not carry them.
-    cells: Option<Vec<Option<Cells>>>,
+    /// The values of each column of the table that a row has one for.
+    cells: Vec<Option<Cells>>,
 }
 
-/// Reads the rows of a part of a batch.
-pub(super) struct Reader<'c> {
-    columns: &'c Columns,
-    rows: usize,
-    /// `None` once the format does not carry a value.
-    cells: Option<Vec<Option<Cells>>>,
+/// Builds the block of a part of a batch.
+#[derive(Debug)]
+pub(super) struct BlockBuilder {
+    block: Block,
+    /// The JSON of a value, as rows have it.
+    json: Vec<u8>,
 }
 
-impl<'c> Reader<'c> {
-    pub(super) fn new(columns: &'c Columns) -> Self {
-        Self { columns, rows: 0, cells: Some((0..columns.len()).map(|_| None).collect()) }
+/// That a row has a type or value that the format does not carry.
+#[derive(Debug)]
+pub(super) struct NotCarried;
+
+impl BlockBuilder {
+    pub(super) fn new(columns: &Columns) -> Self {
+        let cells = (0..columns.len()).map(|_| None).collect();
+        Self { block: Block { rows: 0, cells }, json: Vec::new() }
     }
 }
 
-impl Collector for Reader<'_> {
+impl Collector for BlockBuilder {
     type Part = Block;
+    type NotCarried = NotCarried;
 
-    fn row(&mut self, lines: &[u8], values: &[Option<Range<usize>>]) {
-        let Some(cells) = &mut self.cells else { return };
-        let mut is_read = true;
-        for (index, (cells, value)) in cells.iter_mut().zip(values).enumerate() {
-            is_read &= match (cells, value) {
-                (None, None) => true,
-                (Some(cells), None) => {
-                    cells.append_default(1);
-                    true
-                }
-                (cells, Some(value)) => {
-                    if cells.is_none() {
-                        *cells = self.columns.at(index).and_then(|column| Cells::of(&column.kind));
-                        if let Some(cells) = cells {
-                            cells.append_default(self.rows);
-                        }
-                    }
-                    let json = str::from_utf8(&lines[value.clone()]).ok();
-                    cells.as_mut().zip(json).is_some_and(|(cells, json)| cells.append(json).is_some())
-                }
-            };
+    fn append(&mut self, index: usize, column: &Column, json: &str, rules: &Rules) -> Result<(), Refusal<NotCarried>> {
+        let cells = &mut self.block.cells[index];
+        let cells = match cells {
+            Some(cells) => cells,
+            None => {
+                let mut new = Cells::of(&column.kind).ok_or(Refusal::NotCarried(NotCarried))?;
+                new.append_default(self.block.rows);
+                cells.insert(new)
+            }
+        };
+        cells.put(&column.kind, json, rules, &mut self.json)
+    }
+
+    fn end(&mut self, filled: &[bool]) {
+        for (cells, is_filled) in self.block.cells.iter_mut().zip(filled) {
+            if let Some(cells) = cells.as_mut().filter(|_| !is_filled) {
+                cells.append_default(1);
+            }
         }
-        self.rows += 1;
-        if !is_read {
-            self.cells = None;
+        self.block.rows += 1;
+    }
+
+    fn undo(&mut self, filled: &[bool]) {
+        for (cells, is_filled) in self.block.cells.iter_mut().zip(filled) {
+            if let Some(cells) = cells.as_mut().filter(|_| *is_filled) {
+                cells.undo();
+            }
         }
     }
 
-    fn finish(self, lines: Vec<u8>, rows: usize) -> Block {
-        Block { lines, rows, cells: self.cells }
+    fn finish(self) -> Block {
+        self.block
     }
 }
 
@@ -87,11 +97,10 @@ pub(super) fn encoded<'c>(
     is_current: bool,
 ) -> Option<Encoded<'c>> {
     let rows: usize = parts.iter().map(|part| part.rows).sum();
-    let of_parts: Vec<_> = parts.iter().map(|part| part.cells.as_ref()).collect::<Option<_>>()?;
-    let size = of_parts.iter().flat_map(|cells| cells.iter().flatten()).map(Cells::len).sum();
+    let size = parts.iter().flat_map(|part| part.cells.iter().flatten()).map(Cells::len).sum();
     let mut filled = Vec::new();
     for (index, column) in columns.iter().enumerate() {
-        let cells = || of_parts.iter().filter_map(|cells| cells[index].as_ref());
+        let cells = || parts.iter().filter_map(|part| part.cells[index].as_ref());
         let values: usize = cells().map(Cells::values).sum();
         let is_partly = values > 0 && values < rows;
         // With JSON, the rows would lack it, not the statement.
@@ -112,14 +121,14 @@ pub(super) fn encoded<'c>(
     put_length(filled.len(), &mut bytes);
     put_length(rows, &mut bytes);
     for (index, column) in &filled {
-        let made = parts.iter().zip(&of_parts).map(|(part, cells)| {
+        let made = parts.iter().map(|part| {
             let mut made = Cells::of(&column.kind)?;
-            made.append_default(if cells[*index].is_none() { part.rows } else { 0 });
+            made.append_default(if part.cells[*index].is_none() { part.rows } else { 0 });
             Some(made)
         });
         let made: Vec<_> = made.collect::<Option<_>>()?;
         let cells: Vec<_> =
-            of_parts.iter().zip(&made).map(|(cells, made)| cells[*index].as_ref().unwrap_or(made)).collect();
+            parts.iter().zip(&made).map(|(part, made)| part.cells[*index].as_ref().unwrap_or(made)).collect();
         for text in [column.name.as_str(), made.first()?.kind()] {
             put_length(text.len(), &mut bytes);
             bytes.extend_from_slice(text.as_bytes());

@@ -1,6 +1,6 @@
-//! The rows of records: JSON objects whose values are checked against the table's columns.
+//! The rows of records: which value is for which column.
 
-use std::{borrow::Cow, ops::Range, ptr};
+use std::{borrow::Cow, ptr};
 
 use danube_sink::{
     in_parts,
@@ -9,7 +9,8 @@ use danube_sink::{
 };
 
 use super::{
-    column::{ColumnType, Columns, Rules, Violation},
+    collector::{Collector, Refusal},
+    column::{Column, Columns, Rules},
     table::Table,
 };
 
@@ -24,32 +25,6 @@ pub(super) struct Rows<'t> {
     fields: Fields,
     /// For each column of the table, whether metadata fill it.
     taken: Vec<bool>,
-}
-
-/// Collects the rows of a part of a batch.
-pub(super) trait Collector {
-    /// A finished part of a batch.
-    type Part: Send;
-
-    /// A row has been appended to the lines of JSON. For each column of the table, `values` has the range of its value in them,
-    /// or `None` without one.
-    fn row(&mut self, lines: &[u8], values: &[Option<Range<usize>>]);
-
-    /// The part of so many lines.
-    fn finish(self, lines: Vec<u8>, rows: usize) -> Self::Part;
-}
-
-/// Collects the lines of JSON.
-pub(super) struct Lines;
-
-impl Collector for Lines {
-    type Part = Vec<u8>;
-
-    fn row(&mut self, _: &[u8], _: &[Option<Range<usize>>]) {}
-
-    fn finish(self, lines: Vec<u8>, _: usize) -> Vec<u8> {
-        lines
-    }
 }
 
 /// The rows of a batch.
@@ -94,19 +69,22 @@ enum RowViolation {
     UnknownField(usize, String),
 }
 
-impl<R: Into<String>> From<R> for RowViolation {
+/// Why a record has no row.
+enum Unwritten<N> {
+    Violation(RowViolation),
+    NotCarried(N),
+}
+
+impl<R: Into<String>, N> From<R> for Unwritten<N> {
     fn from(reason: R) -> Self {
-        Self::Payload(reason.into())
+        Self::Violation(RowViolation::Payload(reason.into()))
     }
 }
 
 /// A column that the mapping names, and the table has.
 struct Named<'t> {
-    name: &'t str,
-    /// The name as JSON, and the colon.
-    json: String,
     index: usize,
-    kind: &'t ColumnType,
+    column: &'t Column,
     metadata: Option<Metadata>,
 }
 
@@ -118,10 +96,8 @@ impl<'t> Rows<'t> {
             .chain(metadata)
             .filter_map(|(name, field)| {
                 let metadata = if let Field::Metadata(metadata) = field { Some(metadata) } else { None };
-                let json = format!("{}:", serde_json::Value::from(name));
                 let index = columns.index(name)?;
-                let kind = &columns.at(index)?.kind;
-                Some((Named { name, json, index, kind, metadata }, field))
+                Some((Named { index, column: columns.at(index)?, metadata }, field))
             })
             .unzip();
         let mut taken = vec![false; columns.len()];
@@ -132,28 +108,31 @@ impl<'t> Rows<'t> {
         Self { columns, rules, whole, named, fields, taken }
     }
 
-    /// A row for each record that one can be made of. Each part of the batch has a collector.
+    /// A row for each record that one can be made of. Each part of the batch has a collector, for rows of about so many bytes.
     pub(super) fn of<'r, C: Collector>(
         &self,
         records: &'r [SinkRecord],
-        collector: impl Fn() -> C + Sync,
-    ) -> Made<'r, C::Part> {
+        collector: impl Fn(usize) -> C + Sync,
+    ) -> Result<Made<'r, C::Part>, C::NotCarried> {
         let parts = in_parts(records, |part| {
-            // The lines of the other parts are appended to those of the first.
+            // The rows of the other parts are appended to those of the first.
             let appended = if ptr::eq(part.as_ptr(), records.as_ptr()) { records } else { part };
-            let mut lines = Vec::with_capacity(appended.iter().map(|record| record.bytes().len() + 1).sum());
-            let (mut collector, mut violations, mut values) = (collector(), Vec::new(), Vec::new());
+            let mut collector = collector(appended.iter().map(|record| record.bytes().len() + 1).sum());
+            let (mut violations, mut filled) = (Vec::new(), vec![false; self.columns.len()]);
             for record in part {
-                match self.write(record, &mut lines, &mut values) {
-                    Ok(()) => {
-                        collector.row(&lines, &values);
-                        lines.push(b'\n');
+                filled.fill(false);
+                match self.write(record, &mut collector, &mut filled) {
+                    Ok(()) => collector.end(&filled),
+                    Err(Unwritten::Violation(violation)) => {
+                        collector.undo(&filled);
+                        violations.push((record, violation));
                     }
-                    Err(violation) => violations.push((record, violation)),
+                    Err(Unwritten::NotCarried(not_carried)) => return Err(not_carried),
                 }
             }
-            (collector.finish(lines, part.len() - violations.len()), violations)
+            Ok((collector.finish(), violations))
         });
+        let parts: Vec<_> = parts.into_iter().collect::<Result<_, _>>()?;
         let (parts, violations): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         let violations: Vec<_> = violations.into_iter().flatten().collect();
         let mut made =
@@ -166,7 +145,7 @@ impl<'t> Rows<'t> {
         for (record, violation) in violations {
             made.reject(record, violation);
         }
-        made
+        Ok(made)
     }
 
     /// Checks that the metadata columns can hold their values.
@@ -180,66 +159,41 @@ impl<'t> Rows<'t> {
                 // These depend on the producer.
                 _ => continue,
             };
-            named.kind.write(sample, &self.rules, &mut row).map_err(|violation| violation.in_column(named.name))?;
+            let written = named.column.kind.write(sample, &self.rules, &mut row);
+            written.map_err(|violation| violation.in_column(&named.column.name))?;
         }
         Ok(())
     }
 
-    /// Appends a row. `values` becomes the range of each column's value.
-    fn write(
+    /// Appends the values of a record.
+    fn write<C: Collector>(
         &self,
         record: &SinkRecord,
-        row: &mut Vec<u8>,
-        values: &mut Vec<Option<Range<usize>>>,
-    ) -> Result<(), RowViolation> {
-        let begin = row.len();
-        row.push(b'{');
-        values.clear();
-        values.resize(self.columns.len(), None);
-        let written = self.write_fields(record, row, values);
-        match written {
-            Ok(()) => row.push(b'}'),
-            Err(_) => row.truncate(begin),
-        }
-        written
-    }
-
-    fn write_fields(
-        &self,
-        record: &SinkRecord,
-        row: &mut Vec<u8>,
-        values: &mut [Option<Range<usize>>],
-    ) -> Result<(), RowViolation> {
-        let begin = row.len();
+        collector: &mut C,
+        filled: &mut [bool],
+    ) -> Result<(), Unwritten<C::NotCarried>> {
         if self.whole {
-            self.write_payload(&record.as_json().map_err(ConnectorError::into_reason)?, row, values)?;
+            self.write_payload(&record.as_json().map_err(ConnectorError::into_reason)?, collector, filled)?;
         }
         if self.named.is_empty() {
             return Ok(());
         }
         let of_fields = self.fields.json_of(record).map_err(ConnectorError::into_reason)?;
-        for (named, value) in self.named.iter().zip(of_fields) {
+        for (Named { index, column, .. }, value) in self.named.iter().zip(of_fields) {
             let Some(value) = value else { continue };
-            if row.len() > begin {
-                row.push(b',');
-            }
-            row.extend_from_slice(named.json.as_bytes());
-            let begin = row.len();
-            let violation = |violation: Violation| RowViolation::Value(violation.in_column(named.name));
-            named.kind.write(&value, &self.rules, row).map_err(violation)?;
-            values[named.index] = Some(begin..row.len());
+            self.write_value((*index, column), &value, collector, filled)?;
         }
         Ok(())
     }
 
-    fn write_payload(
+    fn write_payload<C: Collector>(
         &self,
         json: &str,
-        row: &mut Vec<u8>,
-        values: &mut [Option<Range<usize>>],
-    ) -> Result<(), RowViolation> {
+        collector: &mut C,
+        filled: &mut [bool],
+    ) -> Result<(), Unwritten<C::NotCarried>> {
         let mut members = Members::of(json).ok_or("the payload is not a JSON object")?;
-        let (mut next, begin, mut count) = (0, row.len(), 0);
+        let (mut next, mut count, mut unknown) = (0, 0, 0);
         loop {
             // Most payloads have their fields in the order of the columns.
             let expected =
@@ -252,10 +206,13 @@ impl<'t> Rows<'t> {
                     match index.and_then(|index| Some((index, self.columns.at(index)?, value))) {
                         Some(known) => known,
                         None if self.rules.skip_unknown => {
-                            count += 1;
+                            (count, unknown) = (count + 1, unknown + 1);
                             continue;
                         }
-                        None => return Err(RowViolation::UnknownField(count + 1, name.to_owned())),
+                        None => {
+                            let violation = RowViolation::UnknownField(count + 1, name.to_owned());
+                            return Err(Unwritten::Violation(violation));
+                        }
                     }
                 }
             };
@@ -263,19 +220,32 @@ impl<'t> Rows<'t> {
             if self.taken[index] {
                 return Err(format!("the payload has a field {}, which is one of `metadata`", column.json()).into());
             }
-            if values[index].is_some() {
+            if filled[index] {
                 return Err(format!("the payload has the field {} twice", column.json()).into());
             }
-            row.extend_from_slice(column.prefix(row.len() == begin).as_bytes());
-            let value_begin = row.len();
-            let violation =
-                |violation: Violation| RowViolation::Value(violation.in_column(column.json().trim_matches('"')));
-            column.kind.write(value, &self.rules, row).map_err(violation)?;
-            (values[index], next) = (Some(value_begin..row.len()), index + 1);
+            self.write_value((index, column), value, collector, filled)?;
+            next = index + 1;
         }
-        if count > 0 && row.len() == begin {
+        if count > 0 && count == unknown {
             return Err("the table has no column for any field of the payload".into());
         }
         Ok(())
+    }
+
+    fn write_value<C: Collector>(
+        &self,
+        (index, column): (usize, &Column),
+        json: &str,
+        collector: &mut C,
+        filled: &mut [bool],
+    ) -> Result<(), Unwritten<C::NotCarried>> {
+        filled[index] = true;
+        collector.append(index, column, json, &self.rules).map_err(|refusal| match refusal {
+            Refusal::Violation(violation) => {
+                let name = column.json().trim_matches('"');
+                Unwritten::Violation(RowViolation::Value(violation.in_column(name)))
+            }
+            Refusal::NotCarried(not_carried) => Unwritten::NotCarried(not_carried),
+        })
     }
 }

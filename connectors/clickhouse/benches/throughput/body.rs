@@ -33,17 +33,17 @@ impl<N, P, T> From<Nested<N, P, T>> for Row<N, P, T> {
 }
 
 fn row<'p, N: Deserialize<'p>, P: Deserialize<'p>, T: Deserialize<'p>>(
-    payload: &'p str,
+    payload: &'p [u8],
     kind: Payload,
 ) -> Row<N, P, T> {
     match kind {
-        Payload::Row => serde_json::from_str(payload).expect("a payload"),
-        Payload::Nested => serde_json::from_str::<Nested<_, _, _>>(payload).expect("a payload").into(),
+        Payload::Row => serde_json::from_slice(payload).expect("a payload"),
+        Payload::Nested => serde_json::from_slice::<Nested<_, _, _>>(payload).expect("a payload").into(),
     }
 }
 
 /// The rows of nested payloads in `JSONEachRow`, every digit kept.
-pub(super) fn picked(payloads: &[String]) -> Vec<u8> {
+pub(super) fn picked(payloads: &[&[u8]]) -> Vec<u8> {
     let mut rows = Vec::new();
     for payload in payloads {
         let row: Row<&RawValue, &RawValue, &RawValue> = row(payload, Payload::Nested);
@@ -54,7 +54,7 @@ pub(super) fn picked(payloads: &[String]) -> Vec<u8> {
 }
 
 /// A block of the format `Native`, by a client that knows the columns and what is in them.
-pub(super) fn native(payloads: &[String], kind: Payload) -> Vec<u8> {
+pub(super) fn native(payloads: &[&[u8]], kind: Payload) -> Vec<u8> {
     let [mut numbers, mut names, mut prices, mut times, mut texts]: [Vec<u8>; 5] = Default::default();
     for payload in payloads {
         let row: Row<u64, &RawValue, &str> = row(payload, kind);

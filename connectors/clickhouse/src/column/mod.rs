@@ -30,7 +30,7 @@ pub(crate) use self::{
     column_type::{ColumnType, is_utc},
     number::decimal,
     time::{Days, date, ticks},
-    value::{Rules, Violation},
+    value::{Rules, Violation, is_short, is_short_float, seconds, timestamp_64},
 };
 
 /// How long columns are taken for those of the table where the server compares most of their types.

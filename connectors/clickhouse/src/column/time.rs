@@ -39,6 +39,21 @@ pub(crate) struct Timestamp<'t> {
     pub(crate) has_offset: bool,
 }
 
+impl Timestamp<'_> {
+    /// The time in fractions of a second with so many digits; `None` if it depends on the column's time zone.
+    pub(crate) fn ticks(&self, digits: usize, is_utc: bool) -> Option<i64> {
+        if !self.has_offset && !is_utc {
+            return None;
+        }
+        let mut ticks = self.seconds;
+        for index in 0..digits {
+            let digit = self.fraction.as_bytes().get(index).map_or(0, |digit| digit - b'0');
+            ticks = ticks.checked_mul(10)?.checked_add(digit.into())?;
+        }
+        Some(ticks)
+    }
+}
+
 /// The days since 1970 of `2024-01-31`.
 pub(crate) fn date(text: &str) -> Option<i64> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text.as_bytes() else { return None };
@@ -145,14 +160,7 @@ pub(crate) fn ticks(json: &str, digits: usize, is_utc: bool) -> Option<i64> {
     if !json.starts_with('"') {
         return json.parse().ok();
     }
-    let text = string(json)?;
-    let time = timestamp(&text).filter(|time| time.has_offset || is_utc)?;
-    let mut ticks = time.seconds;
-    for index in 0..digits {
-        let digit = time.fraction.as_bytes().get(index).map_or(0, |digit| digit - b'0');
-        ticks = ticks.checked_mul(10)?.checked_add(digit.into())?;
-    }
-    Some(ticks)
+    timestamp(&string(json)?)?.ticks(digits, is_utc)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::{
     column_type::{ColumnType, is_utc},
     nested::{array, json_paths, map, tuple},
     number::{Number, Range},
-    time::{DAY, Days, date, is_clock, timestamp, utc},
+    time::{DAY, Days, Timestamp, date, is_clock, timestamp, utc},
 };
 
 /// The rules for values, from the mapping and the server.
@@ -197,11 +197,8 @@ fn integer(json: &str, range: &Range, row: &mut Vec<u8>) -> Written {
     if range.has(&plain) { put(row, &plain) } else { Err(OUT.into()) }
 }
 
-/// Any number with so few digits is within the range of every type.
-const SHORT_FLOAT: i64 = 16;
-
 fn float(json: &str, largest: f64, row: &mut Vec<u8>) -> Written {
-    if is_short(json, SHORT_FLOAT, SHORT_FLOAT) {
+    if is_short_float(json) {
         return put(row, json);
     }
     let text = numeral(json);
@@ -226,8 +223,13 @@ fn decimal(json: &str, before: i64, behind: i64, row: &mut Vec<u8>) -> Written {
     put(row, &number.plain())
 }
 
+/// Whether a number, like most, has so few digits that it is within the range of every type of floats.
+pub(crate) fn is_short_float(json: &str) -> bool {
+    is_short(json, 16, 16)
+}
+
 /// Whether a number, like most, has no exponent and few enough digits.
-fn is_short(json: &str, before: i64, behind: i64) -> bool {
+pub(crate) fn is_short(json: &str, before: i64, behind: i64) -> bool {
     let digits = json.strip_prefix('-').unwrap_or(json).as_bytes();
     let end = |begin: usize| digits[begin..].iter().position(|byte| !byte.is_ascii_digit());
     let has_at_most = |length: usize, most: i64| length > 0 && length as i64 <= most;
@@ -268,37 +270,65 @@ fn day(json: &str, first: i64, last: i64, row: &mut Vec<u8>) -> Written {
 }
 
 /// Converts a number of the mapping's unit to seconds.
-fn seconds(json: &str, rules: &Rules) -> Result<Number, Violation> {
+fn seconds_of_number(json: &str, rules: &Rules) -> Result<Number, Violation> {
     let number = Number::read(json).ok_or(NO_TIME)?;
     let digits = i64::from(rules.unit.ok_or(NO_UNIT)?.digits());
     Ok(number.shifted(-digits))
 }
 
-/// Appends a time, in seconds if the offset is known: versions of the server parse strings differently.
-fn date_time(json: &str, is_utc: bool, rules: &Rules, row: &mut Vec<u8>) -> Written {
-    let last = (rules.days.last * DAY + DAY - 1).min(u32::MAX.into());
-    let Some(text) = string(json) else {
-        let seconds =
-            seconds(json, rules)?.floor().filter(|seconds| (0..=last).contains(seconds)).ok_or(OUT_OF_TIME)?;
-        return put_number(row, seconds);
-    };
-    let timestamp = timestamp(&text).ok_or(NO_TIME)?;
-    if timestamp.has_offset || is_utc {
-        let is_in_range = (0..=last).contains(&timestamp.seconds);
-        return if is_in_range { put_number(row, timestamp.seconds) } else { Err(OUT_OF_TIME.into()) };
-    }
+/// The seconds of a time that a `DateTime` column can have; `None` if they depend on the column's time zone.
+pub(crate) fn seconds(text: &str, is_utc: bool, rules: &Rules) -> Result<Option<i64>, Violation> {
+    let last = last_second(rules);
+    let timestamp = timestamp(text).ok_or(NO_TIME)?;
+    let is_known = timestamp.has_offset || is_utc;
     // Up to a day lies between a time zone and UTC.
-    if (DAY..=last - DAY).contains(&timestamp.seconds) { put(row, json) } else { Err(OUT_OF_TIME.into()) }
+    let margin = if is_known { 0 } else { DAY };
+    let is_in_range = (margin..=last - margin).contains(&timestamp.seconds);
+    if is_in_range { Ok(is_known.then_some(timestamp.seconds)) } else { Err(OUT_OF_TIME.into()) }
 }
 
-fn date_time_64(json: &str, digits: usize, is_utc: bool, rules: &Rules, row: &mut Vec<u8>) -> Written {
+fn last_second(rules: &Rules) -> i64 {
+    (rules.days.last * DAY + DAY - 1).min(u32::MAX.into())
+}
+
+/// Appends a time, in seconds if the offset is known: versions of the server parse strings differently.
+fn date_time(json: &str, is_utc: bool, rules: &Rules, row: &mut Vec<u8>) -> Written {
+    let Some(text) = string(json) else {
+        let is_in_range = |seconds: &i64| (0..=last_second(rules)).contains(seconds);
+        let seconds = seconds_of_number(json, rules)?.floor().filter(is_in_range).ok_or(OUT_OF_TIME)?;
+        return put_number(row, seconds);
+    };
+    match seconds(&text, is_utc, rules)? {
+        Some(seconds) => put_number(row, seconds),
+        None => put(row, json),
+    }
+}
+
+/// A time that a `DateTime64` column with so many digits can have.
+pub(crate) fn timestamp_64<'t>(
+    text: &'t str,
+    digits: usize,
+    is_utc: bool,
+    rules: &Rules,
+) -> Result<Timestamp<'t>, Violation> {
+    let (first, last) = range_64(digits, rules);
+    let timestamp = timestamp(text).ok_or(NO_TIME)?;
+    let margin = if timestamp.has_offset || is_utc { 0 } else { DAY };
+    let is_in_range = (first + margin..=last - margin).contains(&timestamp.seconds);
+    if is_in_range { Ok(timestamp) } else { Err(OUT_OF_TIME.into()) }
+}
+
+/// The first and the last second of a `DateTime64` column with so many digits.
+fn range_64(digits: usize, rules: &Rules) -> (i64, i64) {
     // The column stores ticks in 64 bits.
     let most = 10_i64.checked_pow(u32::try_from(digits).unwrap_or(u32::MAX)).map_or(0, |ticks| i64::MAX / ticks);
     let (first, last) = rules.days.long;
-    let first = (first * DAY).max(1 - most);
-    let last = (last * DAY + DAY - 1).min(most - 1);
+    ((first * DAY).max(1 - most), (last * DAY + DAY - 1).min(most - 1))
+}
+
+fn date_time_64(json: &str, digits: usize, is_utc: bool, rules: &Rules, row: &mut Vec<u8>) -> Written {
     let Some(text) = string(json) else {
-        let number = seconds(json, rules)?;
+        let (number, (first, last)) = (seconds_of_number(json, rules)?, range_64(digits, rules));
         number.floor().filter(|seconds| (first..=last).contains(seconds)).ok_or(OUT_OF_TIME)?;
         if rules.in_ticks {
             let ticks = number.shifted(tick_digits(digits) as i64).plain();
@@ -314,8 +344,6 @@ fn date_time_64(json: &str, digits: usize, is_utc: bool, rules: &Rules, row: &mu
         put(row, &plain)?;
         return put(row, if plain.contains('.') { "" } else { ".0" });
     };
-    let timestamp = timestamp(&text).ok_or(NO_TIME)?;
-    let margin = if timestamp.has_offset || is_utc { 0 } else { DAY };
-    let is_in_range = (first + margin..=last - margin).contains(&timestamp.seconds);
-    if is_in_range { put(row, json) } else { Err(OUT_OF_TIME.into()) }
+    timestamp_64(&text, digits, is_utc, rules)?;
+    put(row, json)
 }

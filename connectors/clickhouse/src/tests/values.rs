@@ -156,19 +156,26 @@ async fn a_truncated_compressed_request_writes_nothing() {
 
 #[tokio::test]
 async fn an_invalid_record_leaves_the_rest_of_a_large_batch_whole() {
-    let server = Process::start();
-    let create = "[clickhouse.topic_mappings.create]\norder_by = 'n'\ncolumns = { n = 'UInt64', text = 'String' }";
-    let mut connector = started(&server, create).await;
-    let text = "x".repeat(1_000);
-    let payload = |number: usize| match number {
-        1_500 => "[]".to_owned(),
-        _ => format!(r#"{{"n":{number},"text":"{text}"}}"#),
-    };
-    let records = records((0..2_000).map(payload));
-    let text = rejected(connector.process_batch(records.clone()).await);
-    assert!(
-        text.contains("0 records to retry, 1 rejected") && text.contains(&records[1_500].id().to_string()),
-        "{text}"
-    );
-    assert_eq!(server.ask("SELECT count(), sum(n), min(length(text)) FROM t FORMAT TSV"), "1999\t1997500\t1000");
+    for engine in [Engine::Old, Engine::Current] {
+        let server = Process::start_of(engine);
+        let create = "[clickhouse.topic_mappings.create]\norder_by = 'n'\n\
+                      columns = { n = 'UInt64', text = 'String', list = 'Array(UInt8)', small = 'UInt8' }";
+        let mut connector = started(&server, create).await;
+        let text = "x".repeat(1_000);
+        // The values before the one that its column does not take are in no row, either.
+        let payload = |number: usize| match number {
+            700 => format!(r#"{{"n":{number},"text":"{text}","list":[1,2],"small":256}}"#),
+            1_400 => format!(r#"{{"n":{number},"text":"y","list":[1,256],"small":1}}"#),
+            1_500 => "[]".to_owned(),
+            _ => format!(r#"{{"n":{number},"text":"{text}","list":[{}],"small":1}}"#, number % 7),
+        };
+        let records = records((0..2_000).map(payload));
+        let text = rejected(connector.process_batch(records.clone()).await);
+        let first = records[700].id().to_string();
+        assert!(text.contains("0 records to retry, 3 rejected") && text.contains(&first), "{text}");
+        let rows =
+            "SELECT count(), sum(n), min(length(text)), countIf(list = [toUInt8(n % 7)]), sum(small) FROM t FORMAT TSV";
+        assert_eq!(server.ask(rows), "1997\t1995400\t1000\t1997\t1997");
+        assert_eq!(connector.server.unconverted.get(), 0);
+    }
 }
