@@ -1,6 +1,6 @@
 //! The plan of a batch: which records are to be written, and into which objects.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, mem, sync::Arc};
 
 use danube_sink::prelude::*;
 
@@ -103,6 +103,8 @@ pub(crate) fn parts<'r>(
         let mut known = known.map(|journal| Known { journal, epochs: HashMap::new(), last: None });
         // Most records are in the object of the one before.
         let mut last: Option<(Key<'r>, usize)> = None;
+        // In most batches, a topic has one object.
+        let mut room = records.len();
         for (record, destination) in records.iter().zip(&mut destinations) {
             let (epoch, id) = match &mut known {
                 _ if !is_recognizable(record, order) => (None, ""),
@@ -125,7 +127,8 @@ pub(crate) fn parts<'r>(
                 _ => *numbers.entry(key).or_insert_with(|| {
                     let (topic, offsets) = (topic.to_owned(), Offsets::default());
                     let (destination, id) = (destination.clone(), id.to_owned());
-                    parts.push(Part { topic, destination, epoch, id, records: Vec::new(), offsets });
+                    let records = Vec::with_capacity(mem::take(&mut room));
+                    parts.push(Part { topic, destination, epoch, id, records, offsets });
                     parts.len() - 1
                 }),
             };
