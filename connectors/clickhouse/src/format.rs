@@ -35,7 +35,7 @@ impl Server {
         if table.format == Format::Native && is_text { Format::JsonEachRow } else { table.format }
     }
 
-    /// Rows of a table with these columns: lines of JSON, if the format of the mapping does not carry all of them.
+    /// Rows of a table with these columns, in the format of the mapping; lines of JSON if `Native` does not carry one of the values.
     pub(super) fn made<'r>(&self, table: &Table, columns: &Columns, records: &'r [SinkRecord]) -> Made<'r, Part> {
         match self.format_of(table, columns) {
             Format::Native => {

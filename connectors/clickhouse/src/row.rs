@@ -115,7 +115,7 @@ impl<'t> Rows<'t> {
         collector: impl Fn(usize) -> C + Sync,
     ) -> Result<Made<'r, C::Part>, C::NotCarried> {
         let parts = in_parts(records, |part| {
-            // The rows of the other parts are appended to those of the first.
+            // Lines of the other parts are appended to those of the first.
             let appended = if ptr::eq(part.as_ptr(), records.as_ptr()) { records } else { part };
             let mut collector = collector(appended.iter().map(|record| record.bytes().len() + 1).sum());
             let (mut violations, mut filled) = (Vec::new(), vec![false; self.columns.len()]);
@@ -160,7 +160,7 @@ impl<'t> Rows<'t> {
                 _ => continue,
             };
             let written = named.column.kind.write(sample, &self.rules, &mut row);
-            written.map_err(|violation| violation.in_column(&named.column.name))?;
+            written.map_err(|violation| violation.in_column(named.column.escaped()))?;
         }
         Ok(())
     }
@@ -242,8 +242,7 @@ impl<'t> Rows<'t> {
         filled[index] = true;
         collector.append(index, column, json, &self.rules).map_err(|refusal| match refusal {
             Refusal::Violation(violation) => {
-                let name = column.json().trim_matches('"');
-                Unwritten::Violation(RowViolation::Value(violation.in_column(name)))
+                Unwritten::Violation(RowViolation::Value(violation.in_column(column.escaped())))
             }
             Refusal::NotCarried(not_carried) => Unwritten::NotCarried(not_carried),
         })

@@ -96,46 +96,46 @@ pub(crate) fn parts<'r>(
 ) -> Result<Vec<Part>, Vec<&'r str>> {
     let (mut parts, mut unknown): (Vec<Part>, _) = (Vec::new(), Vec::new());
     let mut numbers = HashMap::new();
-    let mut destinations = destinations.into_iter();
-    for records in records.chunk_by(|one, other| one.id().topic() == other.id().topic()) {
-        let topic = records[0].id().topic();
-        let known = journals.get_mut(topic);
-        let mut known = known.map(|journal| Known { journal, epochs: HashMap::new(), last: None });
-        // Most records are in the object of the one before.
-        let mut last: Option<(Key<'r>, usize)> = None;
-        // In most batches, a topic has one object.
-        let mut room = records.len();
-        for (record, destination) in records.iter().zip(&mut destinations) {
-            let (epoch, id) = match &mut known {
-                _ if !is_recognizable(record, order) => (None, ""),
-                Some(known) => match known.epoch_of_new(record, &destination.group) {
-                    Some(epoch) => (Some(epoch), known.journal.id(epoch)),
-                    None => continue,
-                },
-                None => {
-                    if unknown.last() != Some(&topic) {
-                        unknown.push(topic);
-                    }
-                    continue;
-                }
-            };
-            // Records without offsets are in objects of their own: their name is made of their ids.
-            let offset = record.offset();
-            let key = Key { topic, group: &destination.group, epoch, has_offset: offset > 0 };
-            let number = match last {
-                Some((known, number)) if known == key => number,
-                _ => *numbers.entry(key).or_insert_with(|| {
-                    let (topic, offsets) = (topic.to_owned(), Offsets::default());
-                    let (destination, id) = (destination.clone(), id.to_owned());
-                    let records = Vec::with_capacity(mem::take(&mut room));
-                    parts.push(Part { topic, destination, epoch, id, records, offsets });
-                    parts.len() - 1
-                }),
-            };
-            last = Some((key, number));
-            parts[number].records.push(record.clone());
-            parts[number].offsets.insert(offset);
+    let (mut topic, mut known) = ("", None);
+    // Most records are in the object of the one before.
+    let mut last: Option<(Key<'r>, usize)> = None;
+    // Most batches have one object.
+    let mut room = records.len();
+    // One pass: records are read from memory each time.
+    for (record, destination) in records.iter().zip(destinations) {
+        if record.id().topic() != topic {
+            topic = record.id().topic();
+            known = journals.get_mut(topic).map(|journal| Known { journal, epochs: HashMap::new(), last: None });
         }
+        let (epoch, id) = match &mut known {
+            _ if !is_recognizable(record, order) => (None, ""),
+            Some(known) => match known.epoch_of_new(record, &destination.group) {
+                Some(epoch) => (Some(epoch), known.journal.id(epoch)),
+                None => continue,
+            },
+            None => {
+                if unknown.last() != Some(&topic) {
+                    unknown.push(topic);
+                }
+                continue;
+            }
+        };
+        // Records without offsets are in objects of their own: their name is made of their ids.
+        let offset = record.offset();
+        let key = Key { topic, group: &destination.group, epoch, has_offset: offset > 0 };
+        let number = match last {
+            Some((known, number)) if known == key => number,
+            _ => *numbers.entry(key).or_insert_with(|| {
+                let (topic, offsets) = (topic.to_owned(), Offsets::default());
+                let (destination, id) = (destination.clone(), id.to_owned());
+                let records = Vec::with_capacity(mem::take(&mut room));
+                parts.push(Part { topic, destination, epoch, id, records, offsets });
+                parts.len() - 1
+            }),
+        };
+        last = Some((key, number));
+        parts[number].records.push(record.clone());
+        parts[number].offsets.insert(offset);
     }
     if unknown.is_empty() { Ok(parts) } else { Err(unknown) }
 }

@@ -75,6 +75,11 @@ impl Column {
         &self.member[1..self.member.len() - 1]
     }
 
+    /// The name on one line, as in a JSON string, without the quotation marks.
+    pub(crate) fn escaped(&self) -> &str {
+        &self.member[2..self.member.len() - 2]
+    }
+
     /// What precedes the value in a JSON object.
     pub(crate) fn prefix(&self, is_first: bool) -> &str {
         &self.member[usize::from(is_first)..]

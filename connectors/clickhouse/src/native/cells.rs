@@ -184,7 +184,7 @@ impl Cells {
     fn append_plain(&mut self, json: &str, rules: &Rules) -> bool {
         let is_plain = match &mut self.parts {
             Parts::Plain { form, bytes, .. } => {
-                let is_plain = form.put_plain(json, rules, bytes);
+                let is_plain = form.put_plain(json, rules, bytes).is_some();
                 self.is_exact |= is_plain && form.is_exact(json);
                 is_plain
             }
@@ -223,7 +223,8 @@ impl Cells {
                 for (key, value) in members(json)? {
                     // Only texts are written as they are.
                     let text = string(key)?;
-                    keys.append(if keys.is_text() { key } else { &text })?;
+                    let is_text = matches!(&keys.parts, Parts::Plain { form, .. } if form.is_text());
+                    keys.append(if is_text { key } else { &text })?;
                     values.append(value)?;
                 }
                 ends.push(keys.count.all);
@@ -232,22 +233,6 @@ impl Cells {
         self.count.all += 1;
         self.count.of_records += 1;
         Some(())
-    }
-
-    /// Whether rows have a value as a string.
-    fn is_text(&self) -> bool {
-        match self.parts {
-            Parts::Plain { ref form, .. } => !matches!(
-                form,
-                Form::Integer { .. }
-                    | Form::Unsigned { .. }
-                    | Form::Float32
-                    | Form::Float64
-                    | Form::Decimal { .. }
-                    | Form::Bool
-            ),
-            _ => false,
-        }
     }
 }
 

@@ -132,13 +132,30 @@ impl Form {
         }
     }
 
-    /// Appends a value that is in a payload as most payloads have one, and that the column takes: what `put` appends of the row's JSON,
-    /// in less time. Whether it was one.
-    pub(super) fn put_plain(&self, json: &str, rules: &Rules, to: &mut Vec<u8>) -> bool {
-        self.read_plain(json, rules, to).is_some()
+    /// Whether rows have its values as strings.
+    pub(super) fn is_text(&self) -> bool {
+        match self {
+            Self::Integer { .. }
+            | Self::Unsigned { .. }
+            | Self::Float32
+            | Self::Float64
+            | Self::Decimal { .. }
+            | Self::Bool
+            | Self::Seconds { .. } => false,
+            Self::String
+            | Self::FixedString { .. }
+            | Self::Days { .. }
+            | Self::Ticks { .. }
+            | Self::Enum { .. }
+            | Self::Uuid
+            | Self::Ipv4
+            | Self::Ipv6 => true,
+        }
     }
 
-    fn read_plain(&self, json: &str, rules: &Rules, to: &mut Vec<u8>) -> Option<()> {
+    /// Appends a value that is in a payload as most payloads have one, and that the column takes: what `put` appends of the row's JSON,
+    /// in less time. `None` for any other value.
+    pub(super) fn put_plain(&self, json: &str, rules: &Rules, to: &mut Vec<u8>) -> Option<()> {
         match self {
             Self::Integer { bytes: bytes @ ..=8 } => {
                 let (number, unused) = (json.parse::<i64>().ok()?, 64 - 8 * bytes);

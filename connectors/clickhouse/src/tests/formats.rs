@@ -138,6 +138,10 @@ async fn types_and_values_go_as_native_blocks_where_these_carry_them() {
         ("Nullable(DateTime('UTC'))", &["null", "\"2018-02-07 01:26:13\""]),
         ("Array(Array(Nullable(UInt8)))", &["[]", "[[1,null],[]]"]),
         ("Map(UInt8, Array(String))", &["{}", "{\"7\":[\"x\"]}"]),
+        ("Map(DateTime('UTC'), UInt8)", &["{\"2018-02-07T01:26:13Z\":1}"]),
+        ("Map(DateTime64(3, 'UTC'), UInt8)", &["{\"2018-02-07T01:26:13Z\":1}"]),
+        ("Map(Date, UInt8)", &["{\"2018-02-07\":1}"]),
+        ("Map(Decimal(9, 2), UInt8)", &["{\"1.5\":1}"]),
         ("SimpleAggregateFunction(max, Int64)", &["7"]),
     ] {
         server.ask("DROP TABLE IF EXISTS t");
