@@ -2,7 +2,8 @@
 
 use std::{collections::HashMap, mem, sync::Arc};
 
-use danube_sink::prelude::*;
+use danube_sink::{PartialFailure, prelude::*};
+use danube_sink_arrow::store::reject_tombstone;
 
 use super::{journal::Journal, journals::Journals, offsets::Offsets, path};
 
@@ -84,7 +85,8 @@ struct Key<'r> {
     has_offset: bool,
 }
 
-/// Divides records into objects, each record with its destination. Those that are in an object of the store already are left out.
+/// Divides records into objects, each record with its destination. Those that are in an object of the store already are left out, and
+/// tombstones are rejected.
 ///
 /// # Errors
 /// The topics and partitions whose journals have to be read before.
@@ -93,8 +95,9 @@ pub(crate) fn parts<'r>(
     destinations: impl IntoIterator<Item = &'r Destination>,
     order: SubscriptionType,
     journals: &mut Journals<'_>,
-) -> Result<Vec<Part>, Vec<&'r str>> {
+) -> Result<(Vec<Part>, PartialFailure), Vec<&'r str>> {
     let (mut parts, mut unknown): (Vec<Part>, _) = (Vec::new(), Vec::new());
+    let mut rejected = PartialFailure::default();
     let mut numbers = HashMap::new();
     let (mut topic, mut known) = ("", None);
     // Most records are in the object of the one before.
@@ -103,6 +106,10 @@ pub(crate) fn parts<'r>(
     let mut room = records.len();
     // One pass: records are read from memory each time.
     for (record, destination) in records.iter().zip(destinations) {
+        if let Err(error) = reject_tombstone(record) {
+            rejected.invalid(record, error.into_reason());
+            continue;
+        }
         if record.id().topic() != topic {
             topic = record.id().topic();
             known = journals.get_mut(topic).map(|journal| Known { journal, epochs: HashMap::new(), last: None });
@@ -137,5 +144,5 @@ pub(crate) fn parts<'r>(
         parts[number].records.push(record.clone());
         parts[number].offsets.insert(offset);
     }
-    if unknown.is_empty() { Ok(parts) } else { Err(unknown) }
+    if unknown.is_empty() { Ok((parts, rejected)) } else { Err(unknown) }
 }

@@ -114,7 +114,6 @@ impl Writer {
     /// # Errors
     /// The error of the failure's class, after which the batch is written again; a partial failure with the rejected records.
     pub(crate) async fn write(&self, batch: &mut Batch<'_, Target>) -> ConnectorResult<()> {
-        batch.each(|_, record| reject_tombstone(record))?;
         let constant: Option<Arc<str>> = match batch.records().first() {
             Some(record) if !batch.own().path.is_filled_in() => Some(fill_path(&batch.own().path, record)?.into()),
             _ => None,
@@ -124,7 +123,11 @@ impl Writer {
                 Destinations::One(Destination { group: Arc::clone(&folder), folder })
             }
             constant => {
-                Destinations::Each(batch.each(|target, record| self.destination(target, record, constant.as_ref()))?)
+                let destination = |target: &Target, record: &SinkRecord| {
+                    reject_tombstone(record)?;
+                    self.destination(target, record, constant.as_ref())
+                };
+                Destinations::Each(batch.each(destination)?)
             }
         };
         let subscription = batch.settings().consumer.subscription.clone();
@@ -180,7 +183,7 @@ impl Writer {
         in_time: InTime,
     ) -> Result<PartialFailure, Failure> {
         let mut journals = Journals::new(&self.journals);
-        let parts = loop {
+        let (parts, tombstones) = loop {
             let parts = match destinations {
                 Destinations::One(destination) => plan::parts(records, repeat(destination), order, &mut journals),
                 Destinations::Each(destinations) => plan::parts(records, destinations, order, &mut journals),
@@ -216,6 +219,7 @@ impl Writer {
         };
         in_time.of_size(stream::iter(objects).map(write).buffer_unordered(AT_ONCE).try_collect::<()>()).await?;
         journals.written();
+        rejected.merge(tombstones);
         Ok(rejected)
     }
 
