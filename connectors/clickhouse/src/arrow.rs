@@ -17,6 +17,7 @@ use arrow_array::{Array, RecordBatch};
 use arrow_ipc::writer::StreamWriter;
 use arrow_json::ReaderBuilder;
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+use danube_sink::SinkRecord;
 
 use self::cells::{Cells, cells};
 use super::{
@@ -49,10 +50,13 @@ impl<'c> Converter<'c> {
         Self { columns: filled, indices, schema }
     }
 
-    /// Reads the rows of a part of a batch, with lines of so many bytes; `None` if Arrow cannot carry them as they are.
-    pub(super) fn reader(&self, bytes: usize) -> impl Collector<Part = Option<RecordBatch>, NotCarried = Infallible> {
+    /// Reads the rows of a part of a batch, with room for these records; `None` if Arrow cannot carry them as they are.
+    pub(super) fn reader(
+        &self,
+        records: &[SinkRecord],
+    ) -> impl Collector<Part = Option<RecordBatch>, NotCarried = Infallible> + use<'_, 'c> {
         let values = self.indices.iter().max().map_or(0, |last| last + 1);
-        Reader { converter: self, cells: self.cells(), lines: Lines::new(bytes), values: vec![0..0; values], rows: 0 }
+        Reader { converter: self, cells: self.cells(), lines: Lines::new(records), values: vec![0..0; values], rows: 0 }
     }
 
     /// For each column, its values; `None` if one has a type that only [`read`](Self::read) knows.

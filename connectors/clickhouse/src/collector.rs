@@ -2,6 +2,8 @@
 
 use std::{convert::Infallible, ops::Range};
 
+use danube_sink::SinkRecord;
+
 use super::column::{Column, Rules, Violation};
 
 /// Collects the rows of a part of a batch.
@@ -52,8 +54,9 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// For lines of so many bytes, as a rule.
-    pub(super) fn new(bytes: usize) -> Self {
+    /// With room for these records, as a rule.
+    pub(super) fn new(records: &[SinkRecord]) -> Self {
+        let bytes = records.iter().map(|record| record.bytes().len() + 1).sum();
         Self { bytes: Vec::with_capacity(bytes), begin: 0 }
     }
 

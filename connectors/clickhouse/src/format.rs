@@ -48,7 +48,7 @@ impl Server {
             Format::ArrowStream => {
                 let converter = Converter::new(table, columns);
                 let Ok(made) =
-                    self.rows(table, columns, Format::ArrowStream).of(records, |bytes| converter.reader(bytes));
+                    self.rows(table, columns, Format::ArrowStream).of(records, |records| converter.reader(records));
                 return made.map(Part::Arrow);
             }
             _ => {}

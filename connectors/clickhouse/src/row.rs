@@ -108,16 +108,16 @@ impl<'t> Rows<'t> {
         Self { columns, rules, whole, named, fields, taken }
     }
 
-    /// A row for each record that one can be made of. Each part of the batch has a collector, for rows of about so many bytes.
+    /// A row for each record that one can be made of. Each part of the batch has a collector, made for these records.
     pub(super) fn of<'r, C: Collector>(
         &self,
         records: &'r [SinkRecord],
-        collector: impl Fn(usize) -> C + Sync,
+        collector: impl Fn(&[SinkRecord]) -> C + Sync,
     ) -> Result<Made<'r, C::Part>, C::NotCarried> {
         let parts = in_parts(records, |part| {
             // Lines of the other parts are appended to those of the first.
             let appended = if ptr::eq(part.as_ptr(), records.as_ptr()) { records } else { part };
-            let mut collector = collector(appended.iter().map(|record| record.bytes().len() + 1).sum());
+            let mut collector = collector(appended);
             let (mut violations, mut filled) = (Vec::new(), vec![false; self.columns.len()]);
             for record in part {
                 filled.fill(false);

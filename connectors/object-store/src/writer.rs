@@ -124,6 +124,7 @@ impl Writer {
             }
             constant => {
                 let destination = |target: &Target, record: &SinkRecord| {
+                    // It has no fields, which the path may name.
                     reject_tombstone(record)?;
                     self.destination(target, record, constant.as_ref())
                 };

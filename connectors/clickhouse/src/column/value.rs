@@ -276,15 +276,18 @@ fn seconds_of_number(json: &str, rules: &Rules) -> Result<Number, Violation> {
     Ok(number.shifted(-digits))
 }
 
+/// A time between these seconds of a column.
+fn timestamp_within<'t>(text: &'t str, is_utc: bool, (first, last): (i64, i64)) -> Result<Timestamp<'t>, Violation> {
+    let timestamp = timestamp(text).ok_or(NO_TIME)?;
+    // Up to a day lies between a time zone and UTC.
+    let margin = if timestamp.has_offset || is_utc { 0 } else { DAY };
+    let is_in_range = (first + margin..=last - margin).contains(&timestamp.seconds);
+    if is_in_range { Ok(timestamp) } else { Err(OUT_OF_TIME.into()) }
+}
+
 /// The seconds of a time that a `DateTime` column can have; `None` if they depend on the column's time zone.
 pub(crate) fn seconds(text: &str, is_utc: bool, rules: &Rules) -> Result<Option<i64>, Violation> {
-    let last = last_second(rules);
-    let timestamp = timestamp(text).ok_or(NO_TIME)?;
-    let is_known = timestamp.has_offset || is_utc;
-    // Up to a day lies between a time zone and UTC.
-    let margin = if is_known { 0 } else { DAY };
-    let is_in_range = (margin..=last - margin).contains(&timestamp.seconds);
-    if is_in_range { Ok(is_known.then_some(timestamp.seconds)) } else { Err(OUT_OF_TIME.into()) }
+    Ok(timestamp_within(text, is_utc, (0, last_second(rules)))?.ticks(0, is_utc))
 }
 
 fn last_second(rules: &Rules) -> i64 {
@@ -311,11 +314,7 @@ pub(crate) fn timestamp_64<'t>(
     is_utc: bool,
     rules: &Rules,
 ) -> Result<Timestamp<'t>, Violation> {
-    let (first, last) = range_64(digits, rules);
-    let timestamp = timestamp(text).ok_or(NO_TIME)?;
-    let margin = if timestamp.has_offset || is_utc { 0 } else { DAY };
-    let is_in_range = (first + margin..=last - margin).contains(&timestamp.seconds);
-    if is_in_range { Ok(timestamp) } else { Err(OUT_OF_TIME.into()) }
+    timestamp_within(text, is_utc, range_64(digits, rules))
 }
 
 /// The first and the last second of a `DateTime64` column with so many digits.

@@ -209,8 +209,6 @@ impl Form {
     /// Appends a value as rows have it; `None` if it is not carried.
     pub(super) fn put(&self, json: &str, to: &mut Vec<u8>) -> Option<()> {
         match self {
-            Self::Integer { bytes: 8 } => to.extend(json.parse::<i64>().ok()?.to_le_bytes()),
-            Self::Unsigned { bytes: 8 } => to.extend(json.parse::<u64>().ok()?.to_le_bytes()),
             Self::Integer { bytes } => to.extend_from_slice(json.parse::<i128>().ok()?.to_le_bytes().get(..*bytes)?),
             Self::Unsigned { bytes } => to.extend_from_slice(json.parse::<u128>().ok()?.to_le_bytes().get(..*bytes)?),
             // Infinity and NaN are strings, and may others be.
