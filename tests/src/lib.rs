@@ -22,7 +22,7 @@ mod tls_broker;
 pub use self::{
     broker::{Broker, flood, payload, topic},
     certificates::{Ca, Identity, replace},
-    compare::compare,
+    compare::{compare, settle_allocator},
     hostile::assert_no_value_leaks,
     http::{get, labelled, metric},
     ledger::Ledger,

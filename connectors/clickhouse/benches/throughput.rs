@@ -27,7 +27,7 @@ use danube_sink::{
     ConnectorConfig, PayloadFormat, RecordBuilder, SinkConnector, SinkRecord, schema::Decoder, testing::from_toml,
 };
 use danube_sink_clickhouse::Clickhouse;
-use danube_sink_tests::compare;
+use danube_sink_tests::{compare, settle_allocator};
 use flate2::{Compression, write::GzEncoder};
 use process::{Engine, Process};
 use reqwest::{Client, header::CONTENT_ENCODING};
@@ -113,6 +113,7 @@ async fn speed(server: &Process, table: &str, kind: Payload, size: usize, write:
     for number in 0..=BATCHES {
         let unsettled = RecordBuilder::build_together((number * size..(number + 1) * size).map(record));
         let batch = unsettled.clone();
+        settle_allocator();
         let started = Instant::now();
         write(batch).await;
         time += if number > 0 { started.elapsed() } else { Duration::ZERO };
