@@ -1,26 +1,22 @@
 //! Serialization of records as rows of JSON.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use crate::{
     error::{ConnectorError, ConnectorResult},
     fields::Fields,
     json::{fields, has_duplicate},
-    record::{Field, MetadataColumns, SinkRecord},
+    record::{Field, MetadataColumns, NamedFields, SinkRecord},
 };
 
 /// Serializer of records as JSON rows: one object on one line. Payload values stay as the producer wrote them, so that no
 /// number changes.
 ///
 /// ```
-/// use std::collections::BTreeMap;
-///
-/// use danube_sink::{JsonRow, Metadata, SinkRecord};
+/// use danube_sink::{JsonRow, Metadata, NamedFields, SinkRecord};
 ///
 /// let record = SinkRecord::builder("/default/t").offset(7).payload(r#"{"user":{"id":1},"price":0.10}"#).build();
-/// let columns = BTreeMap::from([("user".to_owned(), "/user/id".parse().unwrap())]);
+/// let columns = NamedFields::from_iter([("user", "/user/id".parse().unwrap())]);
 /// let row = |columns| {
 ///     let mut row = Vec::new();
 ///     JsonRow::new(columns, &[Metadata::Offset]).write(&record, &mut row).unwrap();
@@ -46,9 +42,10 @@ pub struct JsonRow {
 
 impl JsonRow {
     /// Creates a serializer for these columns, by name, or without them for all fields of the payload; metadata follows.
-    pub fn new(columns: Option<&BTreeMap<String, Field>>, metadata: impl Into<MetadataColumns>) -> Self {
+    pub fn new(columns: Option<&NamedFields>, metadata: impl Into<MetadataColumns>) -> Self {
         let metadata = metadata.into();
-        let columns_of_payload = columns.into_iter().flatten().map(|(name, field)| (name.as_str(), field.clone()));
+        let columns_of_payload =
+            columns.into_iter().flat_map(NamedFields::iter).map(|(name, field)| (name, field.clone()));
         Self::of(columns.is_none(), columns_of_payload.chain(metadata.fields()))
     }
 
@@ -159,8 +156,7 @@ mod tests {
     use crate::record::Metadata;
 
     fn row(columns: &[(&str, &str)], payload: &'static str) -> ConnectorResult<String> {
-        let columns: BTreeMap<_, _> =
-            columns.iter().map(|(name, field)| ((*name).to_owned(), field.parse().unwrap())).collect();
+        let columns: NamedFields = columns.iter().map(|(name, field)| (*name, field.parse().unwrap())).collect();
         let columns = (!columns.is_empty()).then_some(&columns);
         let record = SinkRecord::builder("/default/t").offset(7).attribute("op", "\"c\"").payload(payload).build();
         let mut row = Vec::new();

@@ -90,7 +90,7 @@ struct Named<'t> {
 
 impl<'t> Rows<'t> {
     pub(super) fn new(table: &'t Table, columns: &'t Columns, rules: Rules) -> Self {
-        let of_payload = table.columns.iter().flatten().map(|(name, field)| (name.as_str(), field.clone()));
+        let of_payload = table.columns.iter().flat_map(NamedFields::iter).map(|(name, field)| (name, field.clone()));
         let metadata = table.metadata.fields();
         let (named, fields): (Vec<_>, Vec<_>) = of_payload
             .chain(metadata)

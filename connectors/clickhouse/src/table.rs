@@ -71,10 +71,10 @@ pub(crate) struct Table {
     /// Maximum number of tables whose columns are remembered, if `table` or `database` has placeholders.
     #[setting(default = 100, range = 1..)]
     pub(crate) max_open_tables: usize,
-    /// Columns, each with the field of a record that fills it. Without it, the payload is the row: its fields fill the columns
-    /// of their names.
-    #[setting(length = 1..)]
-    pub(crate) columns: Option<BTreeMap<String, Field>>,
+    /// Columns, each with the field of a record that fills it: `{ customer = "/customer/id" }`, or fields under their own names.
+    /// Without it, the payload is the row: its fields fill the columns of their names.
+    #[setting(example = ["id", "/customer/name"])]
+    pub(crate) columns: Option<NamedFields>,
     /// Metadata columns: `["offset"]`, or with other names `{ offset = "_offset" }`.
     pub(crate) metadata: MetadataColumns,
     /// Creates the table if it is missing.
@@ -131,7 +131,7 @@ impl Table {
             let help = "remove one of them: fields that `columns` does not name are not written";
             return Err(Diagnostic::of_key("on_new_field", "`add` conflicts with `columns`", help));
         }
-        self.metadata.differ_from(self.columns.iter().flat_map(BTreeMap::keys).map(String::as_str))
+        self.metadata.differ_from(self.columns.iter().flat_map(NamedFields::names))
     }
 
     /// Whether rows may have a value for a column of the table: JSON has all of these, with or without a name in the statement.
@@ -149,7 +149,7 @@ impl Table {
 
     /// The columns that the mapping names, metadata included.
     pub(super) fn named_columns(&self) -> impl Iterator<Item = &str> {
-        self.columns.iter().flat_map(BTreeMap::keys).map(String::as_str).chain(self.metadata.names())
+        self.columns.iter().flat_map(NamedFields::names).chain(self.metadata.names())
     }
 }
 

@@ -37,8 +37,10 @@ pub(crate) struct Collection {
     /// payload of the record.
     #[setting(default = "/payload")]
     pub(crate) payload: Pointer,
-    /// More fields for the payload of the point, by name: `{ tenant = "attribute:tenant", published = "publish_time" }`.
-    pub(crate) fields: Option<BTreeMap<String, Field>>,
+    /// More fields for the payload of the point: `{ tenant = "attribute:tenant", published = "publish_time" }`, or fields under their
+    /// own names.
+    #[setting(example = ["/customer/name", "attribute:tenant"])]
+    pub(crate) fields: Option<NamedFields>,
     /// Field with the operation (insert, update or delete), such as `/op` or `attribute:op`. Without it, records are points to
     /// insert or replace. A record without a payload (tombstone) deletes a point in any case.
     pub(crate) operation: Option<Field>,

@@ -63,11 +63,11 @@ impl<'c> Points<'c> {
         let (vectors, paths): (Vec<_>, Vec<_>) = mapping.vectors().into_iter().unzip();
         let left_out = paths.iter().filter_map(|path| path_in(&mapping.payload, path)).collect();
         let before = change::before(&mapping.id).filter(|_| mapping.operation.is_some());
-        let more = || mapping.fields.iter().flatten();
+        let more = || mapping.fields.iter().flat_map(NamedFields::iter);
         let fields = [Some(&mapping.id), before.as_ref(), mapping.operation.as_ref()].into_iter().flatten().cloned();
         let paths = [mapping.payload.clone()].into_iter().chain(paths).map(Field::Payload);
         let fields = fields.chain(paths).chain(more().map(|(_, field)| field.clone())).collect();
-        let names = more().map(|(name, _)| (name.as_str(), json_of(name))).collect();
+        let names = more().map(|(name, _)| (name, json_of(name))).collect();
         Self {
             mapping,
             collection,
@@ -221,7 +221,9 @@ impl<'c> Points<'c> {
                 write_members(&members, &self.left_out, points)?;
             }
         }
-        for (name, json) in self.mapping.fields.iter().flatten().map(|(name, _)| &self.names[name.as_str()]).zip(more) {
+        for (name, json) in
+            self.mapping.fields.iter().flat_map(NamedFields::names).map(|name| &self.names[name]).zip(more)
+        {
             let Some(json) = json else { continue };
             separate(points.len() > begin, points);
             let _ = write!(points, "{name}:{json}");

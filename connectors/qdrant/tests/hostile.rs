@@ -52,7 +52,7 @@ async fn no_value_of_a_hostile_payload_is_in_logs_answers_or_dead_letters() {
     let configuration = |topic: &str, letters: &str| {
         format!(
             "on_mass_refusal = 'go_on'\n[qdrant]\napi.url = '{}'\n[[qdrant.topic_mappings]]\ntopic = '{topic}'\nsubscription = 's'\n\
-             collection_name = 'docs'\noperation = '/op'\nfields = {{ tenant = 'attribute:tenant' }}\n\
+             collection_name = 'docs'\noperation = '/op'\nfields = ['attribute:tenant']\n\
              on_invalid_record = 'dead_letter'\ndead_letter_topic = '{letters}'\n",
             server.url(),
         )

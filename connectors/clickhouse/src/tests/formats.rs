@@ -59,9 +59,7 @@ async fn a_missing_date_does_not_depend_on_the_other_records_of_the_batch() {
     ] {
         server.ask("DROP TABLE IF EXISTS t");
         server.ask(&format!("CREATE TABLE t (n UInt64, d {kind}) ENGINE = MergeTree ORDER BY n"));
-        for (format, columns) in
-            FORMATS.iter().flat_map(|format| [(format, ""), (format, "columns = { n = '/n', d = '/d' }")])
-        {
+        for (format, columns) in FORMATS.iter().flat_map(|format| [(format, ""), (format, "columns = ['d', '/n']")]) {
             let mut connector = started(&server, &format!("{format}\n{columns}")).await;
             let with_value = format!(r#"{{"n":3,"d":{value}}}"#);
             for payloads in [&[r#"{"n":1}"#][..], &[r#"{"n":2}"#, &with_value]] {

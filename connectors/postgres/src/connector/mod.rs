@@ -3,8 +3,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use crate::{
     Changes, Create, Credentials, OnTruncate, Plan, Server, Table, Tombstones, check_table, definition,
     name::check_table_name, quoted, type_of,
@@ -69,10 +67,10 @@ pub(crate) struct Target {
     positions_table: String,
     /// For `upsert`: what to do with a tombstone, an empty payload with a routing key.
     tombstones: Tombstones,
-    /// Columns, each with the field of a record that fills it. Without it, the payload is the row: its fields fill the columns of their
-    /// names.
-    #[setting(length = 1..)]
-    columns: Option<BTreeMap<String, Field>>,
+    /// Columns, each with the field of a record that fills it: `{ customer = "/customer/id" }`, or fields under their own names.
+    /// Without it, the payload is the row: its fields fill the columns of their names.
+    #[setting(example = ["id", "/customer/name"])]
+    columns: Option<NamedFields>,
     /// Without `columns`: what to do with a field that has no column: `add` one of the type that the record's registered schema says,
     /// `ignore` the field, or `reject` the record.
     on_new_field: OnNewField,
@@ -143,8 +141,8 @@ impl Target {
 
     /// The named columns, and the fields that fill them.
     fn columns(&self) -> Vec<(String, Field)> {
-        let columns = self.columns.iter().flatten().map(|(name, field)| (name.clone(), field.clone()));
-        columns.chain(self.metadata.fields().map(|(name, field)| (name.to_owned(), field))).collect()
+        let columns = self.columns.iter().flat_map(NamedFields::iter).map(|(name, field)| (name, field.clone()));
+        columns.chain(self.metadata.fields()).map(|(name, field)| (name.to_owned(), field)).collect()
     }
 
     /// The statement that creates the table from the registered schema.

@@ -221,7 +221,7 @@ async fn named_columns_have_the_types_of_their_fields() {
     let mapping = "table = 'orders'\ncreate_table = true\nmode = 'upsert'\nkey = ['n', 'at']\nmetadata = { publish_time = 'at' }\n\
                    columns = { n = '/id', born = '/user/born', whole = '', kind = 'attribute:kind' }";
     drop(setup.start(mapping).await.unwrap());
-    assert_eq!(setup.columns().await, "born date, kind text, n bigint, whole jsonb, at timestamp with time zone");
+    assert_eq!(setup.columns().await, "n bigint, born date, whole jsonb, kind text, at timestamp with time zone");
     let text = report!(
         setup.start(&mapping.replace("'orders'", "'others'").replace("/born", "/name")).await.map(drop),
         Configuration

@@ -239,7 +239,7 @@ async fn each_type_rejects_invalid_values_and_names_the_column() {
 
 #[tokio::test]
 async fn each_type_stores_the_documented_values() {
-    let bench = Bench::new("CREATE TABLE rows (n int)", "table = 'rows'\ncolumns = { n = '/n' }").await;
+    let bench = Bench::new("CREATE TABLE rows (n int)", "table = 'rows'\ncolumns = ['n']").await;
     bench.sql.batch_execute(&format!("{DOMAINS}; SET TimeZone = 'Asia/Tokyo'")).await.unwrap();
     let mut wrongly = Vec::new();
     for (ty, value, stored) in [
