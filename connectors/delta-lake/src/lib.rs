@@ -2,7 +2,6 @@
 
 mod columns;
 mod compaction;
-mod conditional;
 #[cfg(test)]
 mod conformance;
 mod failure;
@@ -11,6 +10,7 @@ mod log;
 mod mapping;
 mod options;
 mod partitions;
+mod probe;
 mod protocol;
 mod schema;
 mod table;

@@ -13,7 +13,7 @@ use danube_sink_arrow::store::{fill_url, reject_tombstone};
 use deltalake::DeltaTable;
 use tokio::sync::Mutex;
 
-use super::{columns::creation_error, conditional, failure, mapping::Target, schema::Registered, table::Table};
+use super::{columns::creation_error, failure, mapping::Target, probe, schema::Registered, table::Table};
 
 /// Tables of a batch that are written at once.
 const AT_ONCE: usize = 8;
@@ -38,7 +38,7 @@ impl Tables {
             (Some(location), _) => {
                 let table = self.table(&location, target)?;
                 let mut table = table.lock().await;
-                conditional::check(&table.find().await?.0, &location).await?;
+                probe::check(&table.find().await?.0, &location).await?;
                 table.open(target, &self.registered).await
             }
             (None, root) => {
@@ -53,7 +53,8 @@ impl Tables {
                     let created = fs::create_dir_all(&root);
                     created.map_err(|error| failure::io(&error, &format!("create the folder {root}")))?;
                 }
-                conditional::check(&self.find_root(target, &root).await?, &root).await
+                // Rights may differ by table.
+                probe::check_conditional(&self.find_root(target, &root).await?, &root).await
             }
         }
     }

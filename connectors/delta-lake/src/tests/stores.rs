@@ -139,3 +139,38 @@ async fn a_store_without_conditional_writes_is_found_at_start() {
         assert!(!server.requests().iter().any(is_log), "no commit is begun");
     }
 }
+
+/// The right to read, the right to write, and the bucket. Rights may differ by table, so those that records choose are not tried.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_right_or_bucket_is_found_at_start() {
+    const EMPTY: &str = "<ListBucketResult><Name>lake</Name><KeyCount>0</KeyCount></ListBucketResult>";
+    for (refuses, status, code, tables, message) in [
+        ("GET", 403, "AccessDenied", &["table", "{/tenant}"][..], "a right is missing: grant it"),
+        (
+            "PUT",
+            403,
+            "AccessDenied",
+            &["table"],
+            "create _danube/probe below s3://lake/table: a right is missing: grant it",
+        ),
+        ("PUT", 404, "NoSuchBucket", &["table"], "create _danube/probe below s3://lake/table: "),
+    ] {
+        let server = HttpServer::start(move |request| match request.method.as_str() {
+            method if method == refuses => HttpReply::status(status, format!("<Error><Code>{code}</Code></Error>")),
+            "GET" => HttpReply::status(200, EMPTY),
+            _ => HttpReply::status(412, ""),
+        })
+        .unwrap();
+        for table in tables {
+            let text = format!(
+                "[delta_lake.storage_options]\naws_endpoint = '{}'\naws_region = 'a'\naws_skip_signature = 'true'\n\
+                 aws_allow_http = 'true'\n[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\ntable = 's3://lake/{table}'\n",
+                server.url()
+            );
+            let (mut connector, config) = from_toml::<DeltaLake>(&text).unwrap();
+            let error = connector.initialize(config).await.unwrap_err();
+            assert!(matches!(error, ConnectorError::Initialization { .. }), "{refuses}, {table}: {error:?}");
+            assert!(error.report().contains(message), "{refuses}, {table}: {}", error.report());
+        }
+    }
+}
