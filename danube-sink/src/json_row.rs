@@ -44,9 +44,7 @@ impl JsonRow {
     /// Creates a serializer for these columns, by name, or without them for all fields of the payload; metadata follows.
     pub fn new(columns: Option<&NamedFields>, metadata: impl Into<MetadataColumns>) -> Self {
         let metadata = metadata.into();
-        let columns_of_payload =
-            columns.into_iter().flat_map(NamedFields::iter).map(|(name, field)| (name, field.clone()));
-        Self::of(columns.is_none(), columns_of_payload.chain(metadata.fields()))
+        Self::of(columns.is_none(), columns.into_iter().flat_map(NamedFields::fields).chain(metadata.fields()))
     }
 
     /// Creates a serializer for all fields of the payload and, after them, these fields by name: metadata under names of the

@@ -90,10 +90,8 @@ struct Named<'t> {
 
 impl<'t> Rows<'t> {
     pub(super) fn new(table: &'t Table, columns: &'t Columns, rules: Rules) -> Self {
-        let of_payload = table.columns.iter().flat_map(NamedFields::iter).map(|(name, field)| (name, field.clone()));
-        let metadata = table.metadata.fields();
-        let (named, fields): (Vec<_>, Vec<_>) = of_payload
-            .chain(metadata)
+        let written = table.columns.iter().flat_map(NamedFields::fields).chain(table.metadata.fields());
+        let (named, fields): (Vec<_>, Vec<_>) = written
             .filter_map(|(name, field)| {
                 let metadata = if let Field::Metadata(metadata) = field { Some(metadata) } else { None };
                 let index = columns.index(name)?;

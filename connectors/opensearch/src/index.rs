@@ -84,13 +84,8 @@ impl Index {
 
     /// The serializer of documents; `None` if the payload is the document.
     pub(crate) fn row(&self) -> Option<JsonRow> {
-        match &self.fields {
-            Some(fields) => {
-                let fields = fields.iter().map(|(name, field)| (name, field.clone()));
-                Some(JsonRow::of_fields(fields.chain(self.metadata.fields())))
-            }
-            None => (!self.metadata.is_empty()).then(|| JsonRow::whole_with(self.metadata.fields())),
-        }
+        let is_payload = self.fields.is_none() && self.metadata.is_empty();
+        (!is_payload).then(|| JsonRow::new(self.fields.as_ref(), &self.metadata))
     }
 
     /// Whether the index template takes fields from the registered schema.

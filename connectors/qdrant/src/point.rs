@@ -63,10 +63,10 @@ impl<'c> Points<'c> {
         let (vectors, paths): (Vec<_>, Vec<_>) = mapping.vectors().into_iter().unzip();
         let left_out = paths.iter().filter_map(|path| path_in(&mapping.payload, path)).collect();
         let before = change::before(&mapping.id).filter(|_| mapping.operation.is_some());
-        let more = || mapping.fields.iter().flat_map(NamedFields::iter);
+        let more = || mapping.fields.iter().flat_map(NamedFields::fields);
         let fields = [Some(&mapping.id), before.as_ref(), mapping.operation.as_ref()].into_iter().flatten().cloned();
         let paths = [mapping.payload.clone()].into_iter().chain(paths).map(Field::Payload);
-        let fields = fields.chain(paths).chain(more().map(|(_, field)| field.clone())).collect();
+        let fields = fields.chain(paths).chain(more().map(|(_, field)| field)).collect();
         let names = more().map(|(name, _)| (name, json_of(name))).collect();
         Self {
             mapping,

@@ -28,13 +28,13 @@ pub struct NamedFields(Vec<(String, Field)>);
 
 impl NamedFields {
     /// Each name with the field of a record that fills it, in the order of the file.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Field)> + Clone {
-        self.0.iter().map(|(name, field)| (name.as_str(), field))
+    pub fn fields(&self) -> impl ExactSizeIterator<Item = (&str, Field)> + Clone {
+        self.0.iter().map(|(name, field)| (name.as_str(), field.clone()))
     }
 
     /// The names.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
-        self.iter().map(|(name, _)| name)
+        self.0.iter().map(|(name, _)| name.as_str())
     }
 
     /// Whether there are none.
@@ -103,7 +103,7 @@ mod tests {
     fn read(toml: &str) -> Result<Vec<(String, String)>, String> {
         let table: toml::Table = format!("fields = {toml}").parse().unwrap();
         let fields = NamedFields::read(&Value::from(table["fields"].clone())).map_err(|wrong| format!("{wrong:?}"))?;
-        Ok(fields.iter().map(|(name, field)| (name.to_owned(), field.to_string())).collect())
+        Ok(fields.fields().map(|(name, field)| (name.to_owned(), field.to_string())).collect())
     }
 
     #[test]

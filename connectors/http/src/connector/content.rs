@@ -48,9 +48,7 @@ impl Content {
         let row = match fields {
             None if metadata.is_empty() => None,
             None => Some(JsonRow::of_fields([("payload", whole.clone())].into_iter().chain(metadata.fields()))),
-            Some(fields) => Some(JsonRow::of_fields(
-                fields.iter().map(|(name, field)| (name, field.clone())).chain(metadata.fields()),
-            )),
+            Some(fields) => Some(JsonRow::new(Some(fields), metadata)),
         };
         let (content_type, delimiters) = match body {
             Body::Bytes => ("application/octet-stream", ["", "", ""]),
@@ -63,7 +61,7 @@ impl Content {
             delimiters: delimiters.map(str::to_owned),
             is_json: *body != Body::Bytes,
             row,
-            is_payload_checked: fields.as_ref().is_none_or(|fields| fields.iter().any(|(_, field)| *field == whole)),
+            is_payload_checked: fields.as_ref().is_none_or(|fields| fields.fields().any(|(_, field)| field == whole)),
             envelope: envelope.clone(),
         };
         if let (Body::JsonArray, Some(envelope)) = (body, envelope) {

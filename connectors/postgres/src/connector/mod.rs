@@ -141,8 +141,8 @@ impl Target {
 
     /// The named columns, and the fields that fill them.
     fn columns(&self) -> Vec<(String, Field)> {
-        let columns = self.columns.iter().flat_map(NamedFields::iter).map(|(name, field)| (name, field.clone()));
-        columns.chain(self.metadata.fields()).map(|(name, field)| (name.to_owned(), field)).collect()
+        let columns = self.columns.iter().flat_map(NamedFields::fields).chain(self.metadata.fields());
+        columns.map(|(name, field)| (name.to_owned(), field)).collect()
     }
 
     /// The statement that creates the table from the registered schema.
