@@ -31,7 +31,7 @@ impl Row<'_> {
 /// The last row of each key, unless it is a deletion, in the order of the keys. `keys` are the indices of columns whose values are
 /// [exact](Column::is_exact).
 ///
-/// Connectors that write the same rows lock them in one order, so that they do not wait for each other.
+/// Connectors that write the same rows lock them in one order, so that they do not wait for each other in a circle.
 pub(crate) fn latest<'s, 'r>(rows: &'s [Row<'r>], keys: &[usize]) -> Vec<&'s Row<'r>> {
     let compare = |one: &&Row<'_>, other: &&Row<'_>| {
         let values = keys.iter().map(|key| (&one.data[*key], &other.data[*key]));

@@ -100,9 +100,11 @@ fn rows(columns: &[&Column], beside: Beside) -> String {
     format!("(SELECT {values}{beside} FROM unnest({arrays}{more}) WITH ORDINALITY AS t({names}{beside})) rows")
 }
 
-/// The columns of the key and the others, each with its number.
+/// The columns of the key in the order of their names, and the others, each with its number.
 fn split_keys<'c>(columns: &[&'c Column]) -> (Vec<Numbered<'c>>, Vec<Numbered<'c>>) {
-    columns.iter().copied().enumerate().partition(|(_, column)| column.is_key)
+    let (mut keys, others): (Vec<_>, _) = columns.iter().copied().enumerate().partition(|(_, column)| column.is_key);
+    keys.sort_by_key(|(_, column)| &column.name);
+    (keys, others)
 }
 
 /// The condition that a row of the table has the same key.

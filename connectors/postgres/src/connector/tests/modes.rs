@@ -62,6 +62,34 @@ async fn a_large_upsert_means_the_same_as_small_ones() {
     }
 }
 
+/// Whatever the order of `columns` is. Of `numeric` keys, the server alone knows which are equal.
+#[tokio::test]
+async fn rows_are_locked_in_one_order() {
+    for kind in ["int", "numeric"] {
+        let table = format!("CREATE TABLE rows (a {kind}, b {kind}, v int, PRIMARY KEY (a, b))");
+        let mapping = "table = 'rows'\nmode = 'upsert'\nkey = ['a', 'b']\ncolumns = ['b', 'a', 'v']";
+        let mut bench = Bench::new(&table, mapping).await;
+        let payloads = [r#"{"a":1,"b":2,"v":3}"#, r#"{"a":2,"b":1,"v":3}"#];
+        bench.write(&payloads).await.unwrap();
+        let other = bench.server.client().await;
+        other.batch_execute("BEGIN; SELECT FROM rows WHERE a = 1 FOR UPDATE").await.unwrap();
+        let waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+        let release = async {
+            danube_sink_tests::until("the connector waits", async || {
+                !bench.sql.query(waits, &[]).await.unwrap().is_empty()
+            })
+            .await;
+            let locked = other.batch_execute("SELECT FROM rows WHERE a = 2 FOR UPDATE NOWAIT").await;
+            other.batch_execute("ROLLBACK").await.unwrap();
+            locked
+        };
+        let write = bench.sink.process_batch(records(&payloads));
+        let (written, locked) = tokio::join!(write, release);
+        assert!(locked.is_ok(), "{kind}: the connector has locked the second row before the first: {locked:?}");
+        written.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn cdc_applies_the_changes_in_order() {
     let mapping = format!("mode = 'cdc'\noperation = '/op'\n{KEYED}");
