@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     json::Json,
+    point::path_in,
     vectors::{Params, UNNAMED, Vectors},
 };
 
@@ -37,8 +38,8 @@ pub(crate) struct Collection {
     /// payload of the record.
     #[setting(default = "/payload")]
     pub(crate) payload: Pointer,
-    /// More fields for the payload of the point: `{ tenant = "attribute:tenant", published = "publish_time" }`, or fields under their
-    /// own names.
+    /// More fields for the payload of the point: `{ tenant = "attribute:tenant", published = "publish_time" }`, or attributes and fields
+    /// of the record's payload under their own names.
     #[setting(example = ["/customer/name", "attribute:tenant"])]
     pub(crate) fields: Option<NamedFields>,
     /// Field with the operation (insert, update or delete), such as `/op` or `attribute:op`. Without it, records are points to
@@ -192,6 +193,18 @@ impl Collection {
                 "operation",
                 "no record could name the point to delete by its own id",
                 help,
+            ));
+        }
+        let is_there = |(name, field): &(&str, Field)| match field {
+            Field::Payload(path) => path_in(&self.payload, path).is_some_and(|steps| steps == [*name]),
+            _ => false,
+        };
+        if let Some((name, _)) = self.fields.iter().flat_map(NamedFields::fields).find(is_there) {
+            let message = format!("`{name}` is in the payload of the point already, which is the object at `payload`");
+            diagnostics.push(Diagnostic::of_key(
+                "fields",
+                message,
+                "remove it, or give it another name: `{ name = \"/field\" }`",
             ));
         }
         if !self.payload_indexes_from_schema && self.on_new_field != OnNewField::Add {

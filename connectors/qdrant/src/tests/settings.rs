@@ -20,6 +20,11 @@ fn an_invalid_mapping_is_reported_at_start() {
         ("collection_name = 'c'\non_new_field = 'reject'", "is for `payload_indexes_from_schema`"),
         ("collection_name = 'c'\nordering = 'total'", "`ordering`"),
         ("collection_name = 'c'\nid = 'offset'\noperation = '/op'", "no record could name the point to delete"),
+        ("collection_name = 'c'\nfields = ['/payload/a~1b']", "`a/b` is in the payload of the point already"),
+        (
+            "collection_name = 'c'\npayload = ''\nfields = { name = '/name' }",
+            "`name` is in the payload of the point already",
+        ),
         (&format!("collection_name = 'c'\n{create}"), "no vectors"),
         (
             &format!("collection_name = 'c'\n{create}vectors = {{ size = 0, distance = 'Dot' }}"),
