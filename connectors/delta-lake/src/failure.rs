@@ -8,6 +8,7 @@ use danube_sink_arrow::store::{StoreFailure, chain, explained};
 use deltalake::{
     DeltaTableError,
     kernel::transaction::{CommitConflictError as Conflict, TransactionError as Commit},
+    logstore::object_store::Error,
 };
 
 /// A description of a failure, and its class.
@@ -41,6 +42,10 @@ pub(crate) fn away(message: impl Into<String>) -> Failure {
 
 pub(crate) fn io(error: &io::Error, what: &str) -> Failure {
     Failure::new(of_store(StoreFailure::of_io(error)).1, format!("{what}: {error}"))
+}
+
+pub(crate) fn store(error: &Error, what: &str) -> Failure {
+    Failure::new(of_store(StoreFailure::of(error)).1, format!("{what}: {}", explained(&chain(error))))
 }
 
 pub(crate) fn features(message: impl Into<String>) -> Failure {

@@ -5,7 +5,7 @@ use deltalake::{
     DeltaTable,
     logstore::{
         LogStore,
-        object_store::{Error, PutMode, PutOptions, PutPayload, path::Path},
+        object_store::{Error, ObjectStoreExt, PutMode, PutOptions, PutPayload, path::Path},
     },
 };
 
@@ -23,14 +23,14 @@ pub(crate) async fn check(table: &DeltaTable, shown: &str) -> Result<(), Failure
     if table.table_url().scheme() == "file" {
         return Ok(());
     }
-    if let Err(error) = create(table).await {
-        let failure = failure::failure(&error.into(), &format!("create {PROBE} below {shown}"));
-        return match failure.class {
-            TargetFailure::NotReady | TargetFailure::Unauthenticated => Err(failure),
-            _ => Ok(()),
-        };
+    let Err(error) = create(table).await else { return check_conditional(table, shown).await };
+    let failure = failure::store(&error, &format!("create {PROBE} below {shown}"));
+    if !matches!(failure.class, TargetFailure::NotReady | TargetFailure::Unauthenticated) {
+        return Ok(());
     }
-    check_conditional(table, shown).await
+    // In Azure and Google, some may create objects and not replace them, and one of an earlier start may be there.
+    let is_there = !is_s3(table) && table.log_store().object_store(None).head(&Path::from(PROBE)).await.is_ok();
+    if is_there { Ok(()) } else { Err(failure) }
 }
 
 /// Checks that an S3 store refuses to create an object twice. All others have conditional writes.
@@ -38,17 +38,17 @@ pub(crate) async fn check(table: &DeltaTable, shown: &str) -> Result<(), Failure
 /// # Errors
 /// The store has created it twice.
 pub(crate) async fn check_conditional(location: &DeltaTable, shown: &str) -> Result<(), Failure> {
-    // With `aws_s3_allow_unsafe_rename`, which has another log, the user knows.
-    if !location.table_url().scheme().starts_with("s3") || location.log_store().name() != "DefaultLogStore" {
-        return Ok(());
-    }
-    if create(location).await.is_err() || create(location).await.is_err() {
+    if !is_s3(location) || create(location).await.is_err() || create(location).await.is_err() {
         return Ok(());
     }
     Err(failure::options(format!(
         "the store of {shown} has no conditional writes (`If-None-Match`): it created {PROBE} twice, and would let two commits \
          replace each other"
     )))
+}
+
+fn is_s3(location: &DeltaTable) -> bool {
+    location.table_url().scheme().starts_with("s3")
 }
 
 async fn create(location: &DeltaTable) -> Result<(), Error> {

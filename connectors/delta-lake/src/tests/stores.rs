@@ -174,3 +174,35 @@ async fn a_missing_right_or_bucket_is_found_at_start() {
         }
     }
 }
+
+/// Some credentials of Azure may create objects and not replace them, as the one of an earlier start.
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_may_not_replace_the_probe_may_still_write() {
+    for is_there in [true, false] {
+        let server = HttpServer::start(move |request| match request.method.as_str() {
+            "PUT" => HttpReply::status(403, "<Error><Code>UnauthorizedBlobOverwrite</Code></Error>"),
+            "HEAD" if is_there => {
+                let reply = HttpReply::status(200, "").header("etag", "a").header("content-length", "34");
+                reply.header("last-modified", "Wed, 07 Feb 2018 01:26:13 GMT")
+            }
+            "HEAD" => HttpReply::status(404, ""),
+            _ => HttpReply::status(200, "<EnumerationResults><Blobs></Blobs></EnumerationResults>"),
+        })
+        .unwrap();
+        let text = format!(
+            "[delta_lake.storage_options]\nazure_storage_account_name = 'a'\nazure_endpoint = '{}'\nazure_skip_signature = 'true'\n\
+             azure_allow_http = 'true'\n[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\ntable = 'az://lake/table'\n",
+            server.url()
+        );
+        let (mut connector, config) = from_toml::<DeltaLake>(&text).unwrap();
+        let started = connector.initialize(config).await;
+        assert!(server.requests().iter().any(|request| request.uri.contains("_danube/probe")));
+        match is_there {
+            true => started.unwrap(),
+            false => {
+                let report = started.unwrap_err().report();
+                assert!(report.contains("create _danube/probe below az://lake/table"), "{report}");
+            }
+        }
+    }
+}
