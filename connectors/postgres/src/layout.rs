@@ -281,9 +281,7 @@ impl Layout {
 
     /// The key's columns in the order of their names, which is the one in which rows are locked.
     fn keys(&self) -> (Vec<usize>, Vec<&Column>) {
-        let mut keys: Vec<_> = (0..self.columns.len()).filter(|index| self.columns[*index].is_key).collect();
-        keys.sort_by_key(|index| &self.columns[*index].name);
-        self.of(keys.into_iter())
+        statements::split_keys(&self.all().1).0.into_iter().unzip()
     }
 
     fn of(&self, indices: impl Iterator<Item = usize>) -> (Vec<usize>, Vec<&Column>) {

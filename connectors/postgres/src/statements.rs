@@ -101,7 +101,7 @@ fn rows(columns: &[&Column], beside: Beside) -> String {
 }
 
 /// The columns of the key in the order of their names, and the others, each with its number.
-fn split_keys<'c>(columns: &[&'c Column]) -> (Vec<Numbered<'c>>, Vec<Numbered<'c>>) {
+pub(crate) fn split_keys<'c>(columns: &[&'c Column]) -> (Vec<Numbered<'c>>, Vec<Numbered<'c>>) {
     let (mut keys, others): (Vec<_>, _) = columns.iter().copied().enumerate().partition(|(_, column)| column.is_key);
     keys.sort_by_key(|(_, column)| &column.name);
     (keys, others)
