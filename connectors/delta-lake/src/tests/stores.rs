@@ -26,6 +26,19 @@ fn connector(server: &Server, table: &str, key: Option<&str>) -> (DeltaLake, Con
     (connector, config)
 }
 
+/// An S3 store without objects.
+const EMPTY: &str = "<ListBucketResult><Name>lake</Name><KeyCount>0</KeyCount></ListBucketResult>";
+
+/// A connector with one table in an S3 store that is played.
+fn of_scripted(server: &HttpServer, table: &str) -> (DeltaLake, ConnectorConfig) {
+    let text = format!(
+        "[delta_lake.storage_options]\naws_endpoint = '{}'\naws_region = 'a'\naws_skip_signature = 'true'\n\
+         aws_allow_http = 'true'\n[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\ntable = '{table}'\n",
+        server.url()
+    );
+    from_toml::<DeltaLake>(&text).expect("a configuration")
+}
+
 #[test]
 fn a_table_in_azure_is_written_by_each_of_its_urls() {
     with_azurite("tests::stores::in_azure");
@@ -118,19 +131,13 @@ async fn keys_that_the_store_refuses_are_found_at_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_without_conditional_writes_is_found_at_start() {
-    const EMPTY: &str = "<ListBucketResult><Name>lake</Name><KeyCount>0</KeyCount></ListBucketResult>";
     let server = HttpServer::start(|request| match request.method.as_str() {
         "PUT" => HttpReply::status(200, "").header("etag", "a"),
         _ => HttpReply::status(200, EMPTY),
     })
     .unwrap();
     for table in ["s3://lake/table", "s3://lake/{/tenant}"] {
-        let text = format!(
-            "[delta_lake.storage_options]\naws_endpoint = '{}'\naws_region = 'a'\naws_skip_signature = 'true'\n\
-             aws_allow_http = 'true'\n[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\ntable = '{table}'\n",
-            server.url()
-        );
-        let (mut connector, config) = from_toml::<DeltaLake>(&text).unwrap();
+        let (mut connector, config) = of_scripted(&server, table);
         let error = connector.initialize(config).await.unwrap_err();
         let report = error.report();
         assert!(matches!(error, ConnectorError::Configuration { .. }), "{error:?}");
@@ -143,7 +150,6 @@ async fn a_store_without_conditional_writes_is_found_at_start() {
 /// The right to read, the right to write, and the bucket. Rights may differ by table, so those that records choose are not tried.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_right_or_bucket_is_found_at_start() {
-    const EMPTY: &str = "<ListBucketResult><Name>lake</Name><KeyCount>0</KeyCount></ListBucketResult>";
     for (refuses, status, code, tables, message) in [
         ("GET", 403, "AccessDenied", &["table", "{/tenant}"][..], "a right is missing: grant it"),
         (
@@ -162,12 +168,7 @@ async fn a_missing_right_or_bucket_is_found_at_start() {
         })
         .unwrap();
         for table in tables {
-            let text = format!(
-                "[delta_lake.storage_options]\naws_endpoint = '{}'\naws_region = 'a'\naws_skip_signature = 'true'\n\
-                 aws_allow_http = 'true'\n[[delta_lake.topic_mappings]]\ntopic = '{TOPIC}'\nsubscription = 's'\ntable = 's3://lake/{table}'\n",
-                server.url()
-            );
-            let (mut connector, config) = from_toml::<DeltaLake>(&text).unwrap();
+            let (mut connector, config) = of_scripted(&server, &format!("s3://lake/{table}"));
             let error = connector.initialize(config).await.unwrap_err();
             assert!(matches!(error, ConnectorError::Initialization { .. }), "{refuses}, {table}: {error:?}");
             assert!(error.report().contains(message), "{refuses}, {table}: {}", error.report());
